@@ -1,0 +1,108 @@
+//! The transport-free facts of one call, as a door hands them to `authorize`.
+
+use crate::token::VerifiedToken;
+use http::HeaderMap;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// The door a call came through; also the closed label set of the metrics (interfaces §7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Door {
+    /// The reverse proxy.
+    Proxy,
+    /// Envoy's external authorization service.
+    ExtAuthz,
+    /// Envoy's external processing service.
+    ExtProc,
+    /// Forward auth over HTTP.
+    ForwardAuth,
+}
+
+impl Door {
+    /// The label of this door in metrics and logs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Proxy => "proxy",
+            Self::ExtAuthz => "ext_authz",
+            Self::ExtProc => "ext_proc",
+            Self::ForwardAuth => "forward_auth",
+        }
+    }
+}
+
+/// A decision id: 32 lower-case hexadecimal digits, made by the door from its own random source.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct DecisionId(pub u128);
+
+impl fmt::Display for DecisionId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for DecisionId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "DecisionId({self})")
+    }
+}
+
+/// Who the caller showed to be, before any policy is asked (semantics §8). Resolved by the door with
+/// the token caches of `sources`; whether the account may act is decided in `authorize`.
+#[derive(Clone, Debug, Default)]
+pub enum Identity {
+    /// No credential was sent.
+    #[default]
+    Missing,
+    /// A credential was sent and is not acceptable; the text names the reason, never the credential.
+    Refused(Box<str>),
+    /// A token that its issuer's keys verified.
+    Token(Arc<VerifiedToken>),
+    /// An opaque bearer token, by its SHA-256; the snapshot says whose it is.
+    Opaque([u8; 32]),
+}
+
+/// One call. Cheap to make: it borrows what the door already holds.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// The door it came through.
+    pub door: Door,
+    /// Its decision id.
+    pub decision_id: DecisionId,
+    /// The method's exact bytes.
+    pub method: &'a str,
+    /// The request target as it came, in origin form; what is authorized is what is forwarded.
+    pub target: &'a str,
+    /// The request's headers as they came.
+    pub headers: &'a HeaderMap,
+    /// The authority of an absolute or HTTP/2 target, if the door saw one; it must equal `Host`.
+    pub authority: Option<&'a str>,
+    /// Who asks.
+    pub identity: &'a Identity,
+    /// The whole request body, once `authorize` asked for it; never given otherwise.
+    pub body: Option<&'a [u8]>,
+    /// Metadata that the upstream answered, as far as it was asked for.
+    pub metadata: &'a UpstreamMetadata,
+}
+
+/// Metadata fetched from the upstream's metadata routes for one call, by request target.
+/// `None` as a value: the fetch failed, so it is unknown (semantics §9).
+#[derive(Default, Debug)]
+pub struct UpstreamMetadata {
+    answers: HashMap<Box<str>, Option<crate::policy::Metadata>>,
+}
+
+impl UpstreamMetadata {
+    /// Remembers the answer to `GET target`: the body of a 200, or `None` for anything else.
+    pub fn insert(&mut self, target: &str, body: Option<&[u8]>) {
+        let metadata = body.and_then(crate::policy::Metadata::parse);
+        self.answers.insert(target.into(), metadata);
+    }
+
+    /// The answer to `GET target`; the outer `None` means that it was not fetched yet.
+    #[must_use]
+    pub fn answer(&self, target: &str) -> Option<Option<&crate::policy::Metadata>> {
+        self.answers.get(target).map(Option::as_ref)
+    }
+}

@@ -1,0 +1,143 @@
+//! Refusals: one closed set of stable names with their status and problem document (interfaces §6).
+
+use super::call::DecisionId;
+use http::StatusCode;
+
+/// Why a call, or an answer, is not let through. The variant's name is the problem's `name`, the
+/// log's and the metric's alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RefusalName {
+    /// Framing, target, headers or body are not acceptable.
+    InvalidRequest,
+    /// No token, a bad one, or an account that cannot sign in.
+    InvalidIdentityToken,
+    /// The API map has no such operation, or refuses it aloud.
+    RouteNotMapped,
+    /// A policy refuses the feature, the data or a property.
+    AccessDenied,
+    /// A denied single item, where the configuration says 404.
+    NotFound,
+    /// The upstream's answer cannot be filtered.
+    UnfilterableResponse,
+    /// The upstream cannot be reached or broke off.
+    UpstreamUnavailable,
+    /// The upstream did not answer in time.
+    UpstreamTimeout,
+    /// A body to be inspected is over its limit.
+    BodyTooLarge,
+    /// The request target is over its limit.
+    TargetTooLong,
+    /// The request head is over its limits.
+    HeadTooLarge,
+    /// There is no snapshot in force, or it is staler than allowed.
+    PolicyUnavailable,
+    /// Load is shed.
+    Overloaded,
+}
+
+/// A refusal with the words for the person who meets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The stable name.
+    pub name: RefusalName,
+    /// A sentence for the caller; it never names policies, roles or hidden values.
+    pub detail: &'static str,
+    /// A sentence for the operator's log; it may name what the caller must not learn, never a secret.
+    pub reason: String,
+}
+
+impl RefusalName {
+    /// Every refusal there is, for metrics that are complete from the start.
+    pub const ALL: [Self; 13] = [
+        Self::InvalidRequest,
+        Self::InvalidIdentityToken,
+        Self::RouteNotMapped,
+        Self::AccessDenied,
+        Self::NotFound,
+        Self::UnfilterableResponse,
+        Self::UpstreamUnavailable,
+        Self::UpstreamTimeout,
+        Self::BodyTooLarge,
+        Self::TargetTooLong,
+        Self::HeadTooLarge,
+        Self::PolicyUnavailable,
+        Self::Overloaded,
+    ];
+
+    /// The stable name, status, LUSID error code and title: all answers in one table.
+    #[must_use]
+    pub fn row(self) -> (&'static str, StatusCode, i32, &'static str) {
+        match self {
+            Self::InvalidRequest => ("InvalidRequest", StatusCode::BAD_REQUEST, 157, "Invalid request"),
+            Self::InvalidIdentityToken => ("InvalidIdentityToken", StatusCode::UNAUTHORIZED, 187, "Invalid identity token"),
+            Self::RouteNotMapped => ("RouteNotMapped", StatusCode::FORBIDDEN, 186, "Route not mapped"),
+            Self::AccessDenied => ("AccessDenied", StatusCode::FORBIDDEN, 186, "Access denied"),
+            Self::NotFound => ("NotFound", StatusCode::NOT_FOUND, -1, "Not found"),
+            Self::UnfilterableResponse => ("UnfilterableResponse", StatusCode::BAD_GATEWAY, -1, "Unfilterable response"),
+            Self::UpstreamUnavailable => ("UpstreamUnavailable", StatusCode::BAD_GATEWAY, -1, "Upstream unavailable"),
+            Self::UpstreamTimeout => ("UpstreamTimeout", StatusCode::GATEWAY_TIMEOUT, -1, "Upstream timeout"),
+            Self::BodyTooLarge => ("BodyTooLarge", StatusCode::PAYLOAD_TOO_LARGE, 157, "Body too large"),
+            Self::TargetTooLong => ("TargetTooLong", StatusCode::URI_TOO_LONG, 157, "Target too long"),
+            Self::HeadTooLarge => ("HeadTooLarge", StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, 157, "Head too large"),
+            Self::PolicyUnavailable => ("PolicyUnavailable", StatusCode::SERVICE_UNAVAILABLE, -1, "Policy unavailable"),
+            Self::Overloaded => ("Overloaded", StatusCode::SERVICE_UNAVAILABLE, 103, "Overloaded"),
+        }
+    }
+
+    /// The stable name as text.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.row().0
+    }
+}
+
+impl Refusal {
+    /// A refusal with the caller's sentence and the operator's reason.
+    #[must_use]
+    pub fn new(name: RefusalName, detail: &'static str, reason: impl Into<String>) -> Self {
+        Self { name, detail, reason: reason.into() }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.name.row().1
+    }
+
+    /// Whether the connection is to be closed after the answer: framing and target refusals
+    /// (threats §1, §2) leave nothing on the wire that could be read as a second request.
+    #[must_use]
+    pub fn closes_connection(&self) -> bool {
+        matches!(
+            self.name,
+            RefusalName::InvalidRequest | RefusalName::BodyTooLarge | RefusalName::TargetTooLong | RefusalName::HeadTooLarge
+        )
+    }
+
+    /// Headers beside the body's own: `WWW-Authenticate` on 401, `Retry-After` on 503.
+    #[must_use]
+    pub fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        match self.name {
+            RefusalName::InvalidIdentityToken => &[("www-authenticate", "Bearer error=\"invalid_token\"")],
+            RefusalName::PolicyUnavailable | RefusalName::Overloaded => &[("retry-after", "1")],
+            _ => &[],
+        }
+    }
+
+    /// The `application/problem+json` body in LUSID's shape; `instance` ends in the decision id.
+    #[must_use]
+    pub fn problem(&self, instance_prefix: &str, decision_id: DecisionId) -> Vec<u8> {
+        let (name, status, code, title) = self.name.row();
+        let document = serde_json::json!({
+            "name": name,
+            "errorDetails": [],
+            "code": code,
+            "type": format!("https://docs.lusid.com/#section/Error-Codes/{code}"),
+            "title": title,
+            "status": status.as_u16(),
+            "detail": self.detail,
+            "instance": format!("{instance_prefix}{decision_id}"),
+        });
+        document.to_string().into_bytes()
+    }
+}

@@ -1,0 +1,65 @@
+//! Bearer credential and keys → claims. Keys and the time are given, never fetched or read here.
+
+use crate::policy::Claims;
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// A token that verified, with what the policies may ask of it.
+#[derive(Debug)]
+pub struct VerifiedToken {
+    /// The rules of its issuer.
+    pub rules: Arc<IssuerRules>,
+    /// The value of the user claim (semantics §8.2).
+    pub user: Box<str>,
+    /// Every top-level claim, as policies see it.
+    pub claims: Claims,
+    /// `scp` and `scope` together.
+    pub scopes: Vec<Box<str>>,
+    /// The role codes of the issuer's `roles_claim`, unparsed; empty when absent or not configured.
+    pub roles: Vec<Box<str>>,
+    /// The token's id, for revocation.
+    pub token_id: Option<Box<str>>,
+    /// When it was issued, for revocation by user and time.
+    pub issued_at: Option<Timestamp>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// What an issuer's section of the configuration says about its users (semantics §8).
+#[derive(Clone, Debug)]
+pub struct IssuerRules {
+    /// Exact match with `iss`.
+    pub issuer: Box<str>,
+    /// The claim that names the user.
+    pub user_claim: Box<str>,
+    /// Whether that claim is compared with the user's id or login.
+    pub user_match: UserMatch,
+    /// The claim that carries role codes, if roles come from the token.
+    pub roles_claim: Option<Box<str>>,
+    /// Whether users that the snapshot does not have may come in with the roles of their claim.
+    pub allow_unknown_users: bool,
+    /// Whether the roles claim may name the administrator.
+    pub allow_administrator: bool,
+}
+
+/// How the user claim finds its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserMatch {
+    /// By the user's id.
+    Id,
+    /// By the user's login.
+    Login,
+}
+
+impl Default for IssuerRules {
+    fn default() -> Self {
+        Self {
+            issuer: "".into(),
+            user_claim: "sub".into(),
+            user_match: UserMatch::Id,
+            roles_claim: None,
+            allow_unknown_users: false,
+            allow_administrator: false,
+        }
+    }
+}
