@@ -134,7 +134,4 @@ impl<'a> Object<'a> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    pub(super) fn members(self) -> impl Iterator<Item = (&'a String, &'a Value)> {
-        self.members.iter()
-    }
 }
