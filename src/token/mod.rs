@@ -1,4 +1,26 @@
 //! Bearer credential and keys → claims. Keys and the time are given, never fetched or read here.
+//! What a header of a token names (`jwk`, `jku`, `x5u`, `x5c`) is never followed.
+
+mod algorithm;
+mod bearer;
+mod claims;
+mod compact;
+mod error;
+mod keys;
+mod strict_json;
+mod verify;
+
+#[cfg(test)]
+pub(crate) mod forge;
+#[cfg(test)]
+mod tests;
+
+pub use algorithm::Algorithm;
+pub use bearer::{Bearer, bearer};
+pub use compact::{MAX_TOKEN_BYTES, is_compact};
+pub use error::TokenError;
+pub use keys::{KeySet, MAX_KEY_SET_BYTES};
+pub use verify::{Checks, Issuer, Unverified, verify, verify_detached, verify_signature};
 
 use crate::policy::Claims;
 use jiff::Timestamp;

@@ -1,0 +1,170 @@
+//! A signed token against its issuer's rules, keys and the time (interfaces §4, threats §4).
+
+use super::claims::{self, ClaimSet};
+use super::compact::{Compact, Header, decode};
+use super::keys::Key;
+use super::{Algorithm, IssuerRules, KeySet, TokenError, VerifiedToken};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What an issuer's tokens are measured by.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    /// Who its users are.
+    pub rules: Arc<IssuerRules>,
+    /// A token must be for one of these.
+    pub audience: Vec<Box<str>>,
+    /// Its tokens are signed by one of these.
+    pub algorithms: Vec<Algorithm>,
+    /// How far its clock may be off.
+    pub clock_skew: Duration,
+    /// No token may live longer, from `iat`, without it from now.
+    pub max_lifetime: Duration,
+}
+
+/// Which claims are asked for beside `exp` and the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checks {
+    /// `iss` must be there and be the issuer's.
+    pub issuer: bool,
+    /// `aud` must be there and name one of the issuer's audiences.
+    pub audience: bool,
+}
+
+impl Default for Checks {
+    /// Everything that a door asks for.
+    fn default() -> Self {
+        Self { issuer: true, audience: true }
+    }
+}
+
+/// A token that was read but not verified: good for nothing but choosing its issuer.
+pub struct Unverified<'t> {
+    compact: Compact<'t>,
+    claims: ClaimSet,
+}
+
+impl<'t> Unverified<'t> {
+    /// Reads a token strictly: its sizes, its form, its header and its claims' types.
+    ///
+    /// # Errors
+    /// When anything about it is not as interfaces §4 demands.
+    pub fn parse(token: &'t str) -> Result<Self, TokenError> {
+        let compact = Compact::parse(token)?;
+        compact.header.require_jwt()?;
+        let claims = ClaimSet::parse(&compact.payload)?;
+        Ok(Self { compact, claims })
+    }
+
+    /// The issuer that it claims to come from.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.claims.issuer.as_deref()
+    }
+}
+
+/// Verifies a token of `issuer` with `keys` at the time `now`.
+///
+/// # Errors
+/// When it must not be accepted; [`TokenError::is_unknown_key`] says whether newer keys could help.
+pub fn verify(
+    token: Unverified<'_>,
+    issuer: &Issuer,
+    keys: &KeySet,
+    now: Timestamp,
+    checks: Checks,
+) -> Result<VerifiedToken, TokenError> {
+    if checks.issuer && token.issuer() != Some(&*issuer.rules.issuer) {
+        return Err(TokenError::UnknownIssuer);
+    }
+    let Unverified { compact, claims } = token;
+    require_signature(&compact.header, compact.signed.as_bytes(), compact.signature, &issuer.algorithms, keys)?;
+    if checks.audience {
+        require_audience(&claims, &issuer.audience)?;
+    }
+    let expires_at = require_times(&claims, issuer, now)?;
+    claims::verified(claims, Arc::clone(&issuer.rules), expires_at)
+}
+
+/// Verifies nothing but the form and the signature of a token, and returns its payload, which need
+/// not be a claim set.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_signature(token: &str, algorithms: &[Algorithm], keys: &KeySet) -> Result<Vec<u8>, TokenError> {
+    let compact = Compact::parse(token)?;
+    require_signature(&compact.header, compact.signed.as_bytes(), compact.signature, algorithms, keys)?;
+    Ok(compact.payload)
+}
+
+/// Verifies a detached signature over `content` (RFC 7515 appendix F), made with EdDSA.
+///
+/// # Errors
+/// When it is not of that form, its key is not in `keys`, or it is wrong.
+pub fn verify_detached(signature: &str, content: &[u8], keys: &KeySet) -> Result<(), TokenError> {
+    let malformed = TokenError::Malformed("a detached signature is a header, two dots and a signature");
+    let (header, signature) = signature.trim().split_once("..").ok_or(malformed.clone())?;
+    if signature.is_empty() || decode(signature).is_none() {
+        return Err(malformed);
+    }
+    let parsed = Header::parse(header)?;
+    let mut signed = String::with_capacity(header.len() + 1 + content.len().div_ceil(3) * 4);
+    signed.push_str(header);
+    signed.push('.');
+    URL_SAFE_NO_PAD.encode_string(content, &mut signed);
+    require_signature(&parsed, signed.as_bytes(), signature, &[Algorithm::EdDsa], keys)
+}
+
+fn require_signature(
+    header: &Header,
+    signed: &[u8],
+    signature: &str,
+    algorithms: &[Algorithm],
+    keys: &KeySet,
+) -> Result<(), TokenError> {
+    let algorithm = header.algorithm.parse().map_err(|()| TokenError::Algorithm)?;
+    if !algorithms.contains(&algorithm) {
+        return Err(TokenError::Algorithm);
+    }
+    let Key { public, .. } = keys.find(algorithm, header.key_id.as_deref())?;
+    match jsonwebtoken::crypto::verify(signature, signed, public, algorithm.library_name()) {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err(TokenError::Signature),
+    }
+}
+
+fn require_audience(claims: &ClaimSet, audience: &[Box<str>]) -> Result<(), TokenError> {
+    match &claims.audience {
+        None => Err(TokenError::claim("aud", "is missing")),
+        Some(named) if named.iter().any(|name| audience.iter().any(|ours| **ours == **name)) => Ok(()),
+        Some(_) => Err(TokenError::claim("aud", "names none of the issuer's audiences")),
+    }
+}
+
+/// The end of the token, if it has not come, it was not made in the future, and it does not live too long.
+fn require_times(claims: &ClaimSet, issuer: &Issuer, now: Timestamp) -> Result<Timestamp, TokenError> {
+    let expires_at = claims.expires_at.ok_or_else(|| TokenError::claim("exp", "is missing"))?;
+    if now >= later(expires_at, issuer.clock_skew) {
+        return Err(TokenError::claim("exp", "has passed"));
+    }
+    let latest = later(now, issuer.clock_skew);
+    if claims.not_before.is_some_and(|start| start > latest) {
+        return Err(TokenError::claim("nbf", "is in the future"));
+    }
+    if claims.issued_at.is_some_and(|issued| issued > latest) {
+        return Err(TokenError::claim("iat", "is in the future"));
+    }
+    let longest = later(claims.issued_at.unwrap_or(latest), issuer.max_lifetime);
+    if expires_at > longest {
+        return Err(TokenError::claim("exp", "is further away than a token may live"));
+    }
+    Ok(expires_at)
+}
+
+fn later(time: Timestamp, by: Duration) -> Timestamp {
+    let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
+    time.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
