@@ -9,6 +9,7 @@ use super::{KeyHolder, SourceError, Surroundings, snapshot_cache};
 use crate::snapshot::WorldStore;
 use http::Uri;
 use http::header::HeaderValue;
+use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -176,8 +177,8 @@ impl Snapshots {
             Err(error) => return report(&error, "the cache"),
         };
         match judge(&document, self.source.keys.as_ref(), self.in_force(), now).await {
-            Ok(Judged::New(mut snapshot, digest)) => {
-                snapshot.confirmed_at = snapshot_cache::written_at(&path, now);
+            Ok(Judged::New(snapshot, digest)) => {
+                snapshot.confirm(snapshot_cache::written_at(&path, now).unwrap_or(Timestamp::UNIX_EPOCH));
                 tracing::warn!(revision = snapshot.policies.revision(), "the last good snapshot is in force, the source is down");
                 self.store.publish(*snapshot);
                 self.digest = Some(digest);

@@ -1,7 +1,7 @@
 //! Snapshots from sources that are up, down, lying or slow.
 
 use super::*;
-use crate::snapshot::{Snapshot, World, WorldStore};
+use crate::snapshot::{World, WorldStore};
 use crate::token::forge::{Forge, key_set};
 use http::header::HeaderValue;
 use std::path::Path;
@@ -13,7 +13,7 @@ fn document(revision: u64) -> Vec<u8> {
 }
 
 fn store() -> Arc<WorldStore> {
-    Arc::new(WorldStore::new(World { snapshot: Arc::new(Snapshot::empty()), confirmed: None }))
+    Arc::new(WorldStore::new(World::default()))
 }
 
 fn revision(store: &WorldStore) -> u64 {
@@ -173,6 +173,8 @@ async fn the_last_good_document_is_kept_and_used_at_a_start_without_the_source()
     let (_running, counts) = running(source, &second);
     until("it is in force", || revision(&second) == 7).await;
     assert_eq!(counts.all()[0], "failed");
+    let confirmed = second.load().snapshot.confirmed_at();
+    assert!(confirmed.is_some_and(|at| at <= now()), "it counts from when it was written");
 }
 
 #[tokio::test]
