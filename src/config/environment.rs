@@ -9,7 +9,6 @@ const PREFIX: &str = "DOORWARD_";
 
 /// The variables of this process, those that are not UTF-8 left out.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub fn process_environment() -> Vec<(String, String)> {
     std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
 }

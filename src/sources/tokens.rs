@@ -5,7 +5,7 @@
 use super::{KeySets, SourceObserver};
 use crate::authorize::call::Identity;
 use crate::token::{
-    Bearer, Checks, MAX_TOKEN_BYTES, TokenError, Unverified, VerifiedToken, bearer, is_compact, verify,
+    Bearer, Checks, MAX_TOKEN_BYTES, TokenError, Unverified, VerifiedToken, bearer, bearer_bytes, is_compact, verify,
 };
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -15,14 +15,14 @@ use std::sync::Arc;
 
 /// The most that the cache may hold, tokens and claims together, roughly.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
-/// What a cached token takes beside a few times its own length.
+/// What a cached token takes beside its text and its claims.
 const ENTRY_BYTES: usize = 512;
 
 /// Identifies callers by their bearer tokens.
 pub struct Tokens {
     key_sets: Arc<KeySets>,
     observer: Arc<dyn SourceObserver>,
-    verified: Cache<Box<str>, Verified, foldhash::fast::RandomState>,
+    verified: Cache<Box<[u8]>, Verified, foldhash::fast::RandomState>,
 }
 
 /// A token that verified, and with which keys.
@@ -51,9 +51,11 @@ impl Tokens {
     /// Identifies by the keys of `key_sets`, with an empty cache.
     #[must_use]
     pub fn new(key_sets: Arc<KeySets>, observer: Arc<dyn SourceObserver>) -> Self {
-        let verified = Cache::builder()
+        // The claims of a token are about as large as its text.
+        let weight = |length: usize| u32::try_from(length * 2 + ENTRY_BYTES).unwrap_or(u32::MAX);
+        let verified = Cache::<Box<[u8]>, Verified>::builder()
             .max_capacity(CACHE_BYTES)
-            .weigher(|token: &Box<str>, _| u32::try_from(token.len() * 3 + ENTRY_BYTES).unwrap_or(u32::MAX))
+            .weigher(move |token, _| weight(token.len()))
             .build_with_hasher(foldhash::fast::RandomState::default());
         Self { key_sets, observer, verified }
     }
@@ -83,6 +85,11 @@ impl Tokens {
     /// # Errors
     /// When the issuer's keys must be asked for again first: [`Self::identify`] does that.
     pub fn identify_at_once(&self, headers: &HeaderMap, now: Timestamp) -> Result<Identity, KeysWanted> {
+        // A token that is in the cache was looked at: its characters need not be looked at again.
+        if let Some(found) = bearer_bytes(headers).and_then(|token| self.cached(token, now)) {
+            self.observer.token_cache(true);
+            return Ok(Identity::Token(found));
+        }
         match bearer(headers) {
             Bearer::Missing => Ok(Identity::Missing),
             Bearer::Malformed => Ok(Identity::Refused("the `Authorization` header is not one bearer token".into())),
@@ -93,10 +100,6 @@ impl Tokens {
     }
 
     fn identify_token(&self, token: &str, now: Timestamp) -> Result<Identity, KeysWanted> {
-        if let Some(found) = self.cached(token, now) {
-            self.observer.token_cache(true);
-            return Ok(Identity::Token(found));
-        }
         self.observer.token_cache(false);
         let unverified = match Unverified::parse(token) {
             Ok(unverified) => unverified,
@@ -114,7 +117,7 @@ impl Tokens {
     }
 
     /// The verified token, if it was verified with the keys that are in force and has not ended.
-    fn cached(&self, token: &str, now: Timestamp) -> Option<Arc<VerifiedToken>> {
+    fn cached(&self, token: &[u8], now: Timestamp) -> Option<Arc<VerifiedToken>> {
         let found = self.verified.get(token)?;
         let is_current = self.key_sets.at(found.issuer)?.keys.held().version == found.keys_version;
         (is_current && now < found.token.expires_at).then_some(found.token)
@@ -131,9 +134,9 @@ impl Tokens {
         let verified = Arc::new(verified);
         // Between `exp` and the end of the skew a token is good, but verified every time.
         if now < verified.expires_at {
-            self.verified.insert(token.into(), Verified { issuer, keys_version, token: Arc::clone(&verified) });
+            self.verified.insert(token.as_bytes().into(), Verified { issuer, keys_version, token: Arc::clone(&verified) });
         } else {
-            self.verified.invalidate(token);
+            self.verified.invalidate(token.as_bytes());
         }
         verified
     }
