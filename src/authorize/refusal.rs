@@ -98,6 +98,13 @@ impl Refusal {
         Self { name, detail, reason: reason.into() }
     }
 
+    /// A body to be inspected that is longer than `limit` bytes.
+    #[must_use]
+    pub fn body_too_large(limit: usize) -> Self {
+        let detail = "The request body is longer than this service inspects.";
+        Self::new(RefusalName::BodyTooLarge, detail, format!("a body to be inspected is over its limit of {limit} bytes"))
+    }
+
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {

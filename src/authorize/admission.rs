@@ -1,0 +1,102 @@
+//! The permission to send a call upstream: a value that only `authorize` can make.
+
+use super::answer::Answer;
+use super::call::{Call, DecisionId};
+use super::inputs::Inputs;
+use super::plan::Plan;
+use super::record::Record;
+use super::refusal::Refusal;
+use super::{request_headers, response_headers};
+use crate::snapshot::World;
+use http::{HeaderMap, StatusCode};
+use std::sync::Arc;
+
+/// An admitted call: the edits of its request and the plan for its answer. A door hands it, by
+/// value, to the function that sends the call upstream, and the answer comes back through it.
+pub struct Admission {
+    pub(super) decision_id: DecisionId,
+    pub(super) world: Arc<World>,
+    /// `None` for a call without a subject: anonymous, or only observed.
+    pub(super) inputs: Option<Box<Inputs>>,
+    pub(super) plan: Plan,
+    pub(super) is_head: bool,
+    target: Box<str>,
+    record: Record,
+}
+
+impl Admission {
+    pub(super) fn new(call: &Call<'_>, inputs: Box<Inputs>, plan: Plan, record: Record) -> Self {
+        let plan = if inputs.world.settings.observe_only { Plan::Pass } else { plan };
+        Self {
+            decision_id: call.decision_id,
+            world: Arc::clone(&inputs.world),
+            inputs: Some(inputs),
+            plan,
+            is_head: call.method == "HEAD",
+            target: call.target.into(),
+            record,
+        }
+    }
+
+    pub(super) fn without_subject(call: &Call<'_>, world: &Arc<World>, record: Record) -> Self {
+        Self {
+            decision_id: call.decision_id,
+            world: Arc::clone(world),
+            inputs: None,
+            plan: Plan::Pass,
+            is_head: call.method == "HEAD",
+            target: call.target.into(),
+            record,
+        }
+    }
+
+    /// The target that goes upstream: the request's own bytes.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// What is written down about the call.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// The decision id.
+    #[must_use]
+    pub fn decision_id(&self) -> DecisionId {
+        self.decision_id
+    }
+
+    /// Whether the answer must pass through the filter. A door that never sees bodies must refuse then.
+    #[must_use]
+    pub fn is_filtered(&self) -> bool {
+        self.plan != Plan::Pass
+    }
+
+    /// Whether the operation admits a WebSocket upgrade.
+    #[must_use]
+    pub fn is_upgrade(&self) -> bool {
+        self.inputs.as_ref().and_then(|inputs| inputs.operation()).is_some_and(|operation| operation.upgrade)
+    }
+
+    /// Makes the client's headers the upstream's: lookalikes, hop-by-hop headers and whatever would
+    /// bring an answer that cannot be filtered are removed, our own are set (interfaces §6). `Host`
+    /// and `X-Forwarded-*` are the door's to set.
+    pub fn edit_request(&self, headers: &mut HeaderMap) {
+        request_headers::edit(self, headers);
+    }
+
+    /// Takes the head of the upstream's answer, edits its headers in place for the client, and says
+    /// what happens to the body.
+    ///
+    /// # Errors
+    /// 502 for an answer whose head already shows that it cannot be filtered.
+    pub fn answer(self: Box<Self>, status: StatusCode, headers: &mut HeaderMap) -> Result<Answer, Refusal> {
+        response_headers::edit(&self, headers);
+        match (self.plan, self.inputs) {
+            (Plan::Filter { .. }, Some(inputs)) => Answer::filtered(*inputs, self.is_head, status, headers),
+            _ => Ok(Answer::Pass),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Headers that make a request ambiguous are refused before anything else is looked at
+//! (threats §1, §3). Pure: it sees the head, never the wire.
+
+use super::call::Call;
+use super::refusal::{Refusal, RefusalName};
+use crate::policy::Policies;
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, CONNECTION, HOST};
+
+/// What a `Connection` header may name (threats §3).
+const HOP_BY_HOP: &[&str] = &["keep-alive", "close", "te", "trailer", "trailers", "transfer-encoding", "upgrade", "http2-settings", "proxy-connection"];
+
+/// Checks the head of a call.
+///
+/// # Errors
+/// 400 for a head that could be read in two ways, 431 for one with too many headers.
+pub(super) fn check(call: &Call<'_>, policies: &Policies, header_count: usize) -> Result<(), Refusal> {
+    let headers = call.headers;
+    if headers.len() > header_count {
+        let detail = "The request has more headers than this service accepts.";
+        return Err(Refusal::new(RefusalName::HeadTooLarge, detail, format!("{} headers, limit {header_count}", headers.len())));
+    }
+    check_host(call)?;
+    check_connection(headers)?;
+    if occurs_twice(headers, AUTHORIZATION.as_str()) {
+        return Err(refuse("two authorization headers".to_owned()));
+    }
+    // A header on which a policy depends must say one thing (semantics §6).
+    match policies.headers_named().find(|name| occurs_twice(headers, name)) {
+        Some(name) => Err(refuse(format!("the header `{name}`, which a policy names, occurs twice"))),
+        None => Ok(()),
+    }
+}
+
+fn check_host(call: &Call<'_>) -> Result<(), Refusal> {
+    let mut hosts = call.headers.get_all(HOST).iter();
+    let host = match (hosts.next(), call.authority) {
+        (Some(host), _) => host.as_bytes(),
+        (None, Some(authority)) => authority.as_bytes(),
+        (None, None) => return Err(refuse("no host".to_owned())),
+    };
+    if hosts.next().is_some() {
+        return Err(refuse("two host headers".to_owned()));
+    }
+    let is_plain = host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]%~".contains(byte));
+    if host.is_empty() || !is_plain {
+        return Err(refuse("the host is empty or no host".to_owned()));
+    }
+    match call.authority {
+        Some(authority) if !authority.as_bytes().eq_ignore_ascii_case(host) => Err(refuse("the host differs from the authority".to_owned())),
+        _ => Ok(()),
+    }
+}
+
+fn check_connection(headers: &HeaderMap) -> Result<(), Refusal> {
+    for value in headers.get_all(CONNECTION) {
+        let text = value.to_str().map_err(|_| refuse("the connection header is not text".to_owned()))?;
+        let odd = text.split(',').map(str::trim).find(|name| !name.is_empty() && !HOP_BY_HOP.iter().any(|known| known.eq_ignore_ascii_case(name)));
+        if let Some(odd) = odd {
+            return Err(refuse(format!("the connection header names `{odd}`")));
+        }
+    }
+    Ok(())
+}
+
+fn occurs_twice(headers: &HeaderMap, name: &str) -> bool {
+    headers.get_all(name).iter().nth(1).is_some()
+}
+
+fn refuse(reason: String) -> Refusal {
+    Refusal::new(RefusalName::InvalidRequest, "The request head is not acceptable.", reason)
+}

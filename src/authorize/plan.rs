@@ -1,0 +1,84 @@
+//! What is done with the answer: whether the caller is unrestricted for this operation, and if not,
+//! what identifies the rights that the answer was made under (semantics §9, interfaces §6).
+
+use super::questions::{Asked, Asker, EntityQuestion, MetadataAt};
+use crate::api_map::{Answering, Facts, ItemRule, MetadataSource, ResponseRule};
+use crate::policy::{Dates, Interval};
+
+/// The plan for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plan {
+    /// The answer passes as it is.
+    Pass,
+    /// The answer is filtered. The digest names the rights, and is absent when they depend on now
+    /// or on metadata, so that no validator may stand for the answer.
+    Filter { rights: Option<u128> },
+}
+
+/// Makes the plan for a call that is admitted.
+pub(super) fn plan(asker: &Asker<'_>) -> Plan {
+    if asker.operation.answering != Answering::Filtered || is_unrestricted(asker) {
+        return Plan::Pass;
+    }
+    Plan::Filter { rights: rights(asker) }
+}
+
+/// Whether every rule, properties included, is granted without looking at an item.
+fn is_unrestricted(asker: &Asker<'_>) -> bool {
+    let inputs = asker.inputs;
+    asker.operation.response.iter().all(|rule| match rule {
+        ResponseRule::Pass => true,
+        ResponseRule::Properties(_) => reads_all_properties(asker, inputs.as_at),
+        ResponseRule::Items { activity, item, facts, .. } => {
+            let as_at = if facts.as_at.is_some() { Dates::Unknown } else { inputs.as_at };
+            sees_all_items(asker, activity, item, facts) && (item.properties.is_empty() || reads_all_properties(asker, as_at))
+        }
+    })
+}
+
+/// Parts, dates and metadata that come from the item are unknown; what the policies grant then, they
+/// grant for every item.
+fn sees_all_items(asker: &Asker<'_>, activity: &str, item: &ItemRule, facts: &Facts) -> bool {
+    let Some(entity) = asker.entity(item.entity) else { return false };
+    let inputs = asker.inputs;
+    let metadata = match &item.metadata {
+        source @ MetadataSource::Snapshot if !item.id.iter().any(crate::api_map::Binding::is_of_item) => MetadataAt::Source(source),
+        _ => MetadataAt::Unknown,
+    };
+    let question = EntityQuestion {
+        activity,
+        entity,
+        id: asker.request_id(&item.id),
+        metadata,
+        effective: if facts.effective.is_some() { Dates::Unknown } else { inputs.effective },
+        as_at: if facts.as_at.is_some() { Dates::Unknown } else { inputs.as_at },
+    };
+    asker.ask(&question) == Asked::Granted
+}
+
+fn reads_all_properties(asker: &Asker<'_>, as_at: Dates) -> bool {
+    asker.may_read_property(None, Dates::Unknown, as_at)
+}
+
+/// A digest of what the policies still have to say about the items of this answer.
+fn rights(asker: &Asker<'_>) -> Option<u128> {
+    let mut actions: Vec<(&str, &str)> = vec![("Read", "PropertyValue")];
+    if asker.operation.property_definition {
+        actions.push(("Read", "PropertyDefinition"));
+    }
+    let mut has_metadata = false;
+    for rule in &asker.operation.response {
+        if let ResponseRule::Items { activity, item, .. } = rule {
+            actions.extend(asker.entity(item.entity).map(|entity| (activity.as_ref(), entity.asked_as.as_ref())));
+            has_metadata |= !matches!(item.metadata, MetadataSource::None | MetadataSource::Body(_));
+        }
+    }
+    let rights = asker.subject.rights(&asker.operation.application, &actions);
+    let inputs = asker.inputs;
+    let is_now = |dates: Dates| matches!(dates, Dates::Between(interval) if interval == Interval::at(inputs.now));
+    let depends = rights.depends_on_now
+        || rights.depends_on_metadata && has_metadata
+        || rights.uses_effective && is_now(inputs.effective)
+        || rights.uses_as_at && is_now(inputs.as_at);
+    (!depends).then_some(rights.digest)
+}

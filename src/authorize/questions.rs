@@ -1,0 +1,186 @@
+//! From ids, dates and metadata to the questions that the policies answer (semantics §9).
+
+use super::call::UpstreamMetadata;
+use super::inputs::Inputs;
+use crate::api_map::{Entity, MetadataSource, Operation, RoutePart};
+use crate::policy::{Dates, Metadata, MetadataOf, Question, Subject, parse_instant};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use smallvec::SmallVec;
+use std::borrow::Cow;
+
+/// The parts of an id; a value of `None` is unknown.
+pub(super) type IdParts<'a> = SmallVec<[(&'a str, Option<Cow<'a, str>>); 4]>;
+
+/// What came of asking: metadata of the upstream may be missing for an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Granted,
+    Denied,
+    /// `GET` this target first.
+    Needs(String),
+}
+
+/// Where the metadata of a question comes from.
+#[derive(Clone, Copy)]
+pub(super) enum MetadataAt<'a> {
+    /// The entity's source, by the id of the question.
+    Source(&'a MetadataSource),
+    /// What the item's own body carries; `None` = unknown.
+    Body(Option<&'a Metadata>),
+    /// Judged by the answer.
+    LeftToAnswer,
+    /// Not known before the item is.
+    Unknown,
+}
+
+/// One question about an entity, before its metadata is found.
+pub(super) struct EntityQuestion<'a> {
+    pub(super) activity: &'a str,
+    pub(super) entity: &'a Entity,
+    pub(super) id: IdParts<'a>,
+    pub(super) metadata: MetadataAt<'a>,
+    pub(super) effective: Dates,
+    pub(super) as_at: Dates,
+}
+
+/// Asks questions for one call.
+pub(super) struct Asker<'a> {
+    pub(super) inputs: &'a Inputs,
+    pub(super) operation: &'a Operation,
+    pub(super) subject: Subject<'a>,
+    pub(super) fetched: &'a UpstreamMetadata,
+}
+
+/// Everything but the unreserved characters of RFC 3986 is encoded in a metadata route.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+impl<'a> Asker<'a> {
+    /// An asker for the operation of `inputs`.
+    pub(super) fn new(inputs: &'a Inputs, operation: &'a Operation, fetched: &'a UpstreamMetadata) -> Self {
+        let subject = inputs.subject(Some((&operation.application, &operation.feature)));
+        Self { inputs, operation, subject, fetched }
+    }
+
+    /// Asks about an entity.
+    pub(super) fn ask(&self, question: &EntityQuestion<'_>) -> Asked {
+        let none = Metadata::default();
+        let metadata = match question.metadata {
+            MetadataAt::LeftToAnswer => MetadataOf::LeftToAnswer,
+            MetadataAt::Body(Some(metadata)) => MetadataOf::Known(metadata),
+            MetadataAt::Body(None) | MetadataAt::Unknown => MetadataOf::Unknown,
+            MetadataAt::Source(MetadataSource::None | MetadataSource::Body(_)) => MetadataOf::Unknown,
+            MetadataAt::Source(MetadataSource::Snapshot) => self.of_snapshot(question, &none),
+            MetadataAt::Source(MetadataSource::Upstream(route)) => return self.ask_with_upstream(question, route),
+        };
+        granted(self.decide(question, metadata))
+    }
+
+    fn decide(&self, question: &EntityQuestion<'_>, metadata: MetadataOf<'_>) -> bool {
+        let question = Question {
+            application: &self.operation.application,
+            action_scope: "default",
+            activity: question.activity,
+            entity: &question.entity.asked_as,
+            id: &question.id,
+            metadata,
+            effective: question.effective,
+            as_at: question.as_at,
+            policy: None,
+        };
+        self.subject.decide(&question).granted
+    }
+
+    /// An id without an entry is unknown; for `Add` with a complete id it is known to have none.
+    fn of_snapshot<'m>(&'m self, question: &EntityQuestion<'_>, none: &'m Metadata) -> MetadataOf<'m> {
+        let known: SmallVec<[(&str, &str); 4]> = question.id.iter().filter_map(|(part, value)| Some((*part, value.as_deref()?))).collect();
+        let is_complete = known.len() == question.id.len() && !known.is_empty();
+        if !is_complete {
+            return MetadataOf::Unknown;
+        }
+        match self.inputs.world.snapshot.policies.access_metadata(&question.entity.asked_as, &known) {
+            Some(metadata) => MetadataOf::Known(metadata),
+            None if question.activity.eq_ignore_ascii_case("Add") => MetadataOf::Known(none),
+            None => MetadataOf::Unknown,
+        }
+    }
+
+    /// Fetches only what changes the verdict: a grant with unknown metadata stays one, and what is
+    /// refused with the kindest metadata stays refused.
+    fn ask_with_upstream(&self, question: &EntityQuestion<'_>, route: &[RoutePart]) -> Asked {
+        if self.decide(question, MetadataOf::Unknown) {
+            return Asked::Granted;
+        }
+        let Some(target) = metadata_target(route, &question.id).filter(|_| self.decide(question, MetadataOf::LeftToAnswer)) else {
+            return Asked::Denied;
+        };
+        match self.fetched.answer(&target) {
+            None => Asked::Needs(target),
+            Some(None) => Asked::Denied,
+            Some(Some(metadata)) => granted(self.decide(question, MetadataOf::Known(metadata))),
+        }
+    }
+
+    /// Asks `activity` on a property; a key with fewer than two slashes has unknown parts.
+    pub(super) fn may_touch_property(&self, activity: &str, entity: &str, key: Option<&str>, effective: Dates, as_at: Dates) -> bool {
+        let parts = key.and_then(split_key);
+        let part = |value: Option<&str>| value.map(|value| Cow::Owned(value.to_owned()));
+        let id: [(&str, Option<Cow<'_, str>>); 3] = match parts {
+            Some((domain, scope, code)) => [("domain", Some(Cow::Borrowed(domain))), ("scope", Some(Cow::Borrowed(scope))), ("code", Some(Cow::Borrowed(code)))],
+            None => [("domain", part(None)), ("scope", None), ("code", None)],
+        };
+        let question = Question {
+            application: &self.operation.application,
+            action_scope: "default",
+            activity,
+            entity,
+            id: &id,
+            metadata: MetadataOf::Unknown,
+            effective,
+            as_at,
+            policy: None,
+        };
+        self.subject.decide(&question).granted
+    }
+
+    /// Whether a property of an answer may be read, and its definition where the map says so (§9 step 8).
+    pub(super) fn may_read_property(&self, key: Option<&str>, effective: Dates, as_at: Dates) -> bool {
+        self.may_touch_property("Read", "PropertyValue", key, effective, as_at)
+            && (!self.operation.property_definition || self.may_touch_property("Read", "PropertyDefinition", key, effective, as_at))
+    }
+}
+
+fn granted(is_granted: bool) -> Asked {
+    if is_granted { Asked::Granted } else { Asked::Denied }
+}
+
+/// A property key, split at its first two slashes.
+fn split_key(key: &str) -> Option<(&str, &str, &str)> {
+    let mut parts = key.splitn(3, '/');
+    Some((parts.next()?, parts.next()?, parts.next()?))
+}
+
+/// The route with its id parts percent-encoded; `None` when a part is unknown or empty, or would
+/// change the path.
+fn metadata_target(route: &[RoutePart], id: &IdParts<'_>) -> Option<String> {
+    let mut target = String::new();
+    for part in route {
+        match part {
+            RoutePart::Text(text) => target.push_str(text),
+            RoutePart::IdPart(name) => {
+                let (_, value) = id.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+                let value = value.as_deref().filter(|value| !matches!(*value, "" | "." | ".."))?;
+                target.extend(utf8_percent_encode(value, ESCAPED));
+            }
+        }
+    }
+    Some(target)
+}
+
+/// The date of a row or property: absent or null falls back, what is no date is unknown (semantics §5).
+pub(super) fn own_date(raw: Option<&[u8]>, fallback: Dates) -> Dates {
+    let Some(raw) = raw.filter(|raw| *raw != b"null") else { return fallback };
+    let is_text = raw.first() == Some(&b'"');
+    let text = crate::json_filter::text(raw).filter(|_| is_text);
+    let instant = text.and_then(|text| parse_instant(&text));
+    instant.map_or(Dates::Unknown, |instant| Dates::Between(crate::policy::Interval::at(instant)))
+}

@@ -1,0 +1,84 @@
+//! The answer's headers on their way to the client (interfaces §6).
+
+use super::admission::Admission;
+use super::etag;
+use super::plan::Plan;
+use super::request_headers::{DECISION_ID, HOP_BY_HOP};
+use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, LINK, UPGRADE, VARY};
+
+/// What would speak of a body that the client does not get.
+const OF_THE_WHOLE: [HeaderName; 10] = [
+    CONTENT_LENGTH,
+    HeaderName::from_static("content-md5"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("x-total-count"),
+    ACCEPT_RANGES,
+    CONTENT_RANGE,
+    LAST_MODIFIED,
+    LINK,
+];
+
+pub(super) fn edit(admission: &Admission, headers: &mut HeaderMap) {
+    remove_hop_by_hop(headers, admission.is_upgrade());
+    make_private(headers);
+    if let Plan::Filter { rights } = admission.plan {
+        for name in &OF_THE_WHOLE {
+            headers.remove(name);
+        }
+        bind_etag(headers, rights);
+    }
+    if let Ok(value) = HeaderValue::try_from(admission.decision_id.to_string()) {
+        headers.insert(DECISION_ID, value);
+    }
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap, is_upgrade: bool) {
+    let nominated: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(','))
+        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+        .collect();
+    for name in nominated.iter().chain(&HOP_BY_HOP).filter(|name| !(is_upgrade && (**name == UPGRADE || **name == CONNECTION))) {
+        headers.remove(name);
+    }
+}
+
+/// `Cache-Control: private` and `Vary: Authorization` always; `public` and `s-maxage` go.
+fn make_private(headers: &mut HeaderMap) {
+    let kept: Vec<String> = headers
+        .get_all(CACHE_CONTROL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(','))
+        .map(str::trim)
+        .filter(|directive| !directive.is_empty() && !is_shared(directive))
+        .map(str::to_owned)
+        .collect();
+    let directives = if kept.is_empty() { "private".to_owned() } else { format!("private, {}", kept.join(", ")) };
+    headers.insert(CACHE_CONTROL, HeaderValue::try_from(directives).unwrap_or(HeaderValue::from_static("private")));
+    let names_it = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.split(',').any(|name| name.trim().eq_ignore_ascii_case("authorization")));
+    if !headers.get_all(VARY).iter().any(names_it) {
+        headers.append(VARY, HeaderValue::from_static("Authorization"));
+    }
+}
+
+fn is_shared(directive: &str) -> bool {
+    let name = directive.split_once('=').map_or(directive, |(name, _)| name).trim();
+    ["public", "s-maxage", "private"].iter().any(|shared| name.eq_ignore_ascii_case(shared))
+}
+
+fn bind_etag(headers: &mut HeaderMap, rights: Option<u128>) {
+    let bound = headers.get(ETAG).zip(rights).and_then(|(tag, rights)| etag::bind(tag, rights));
+    match bound {
+        Some(tag) => {
+            headers.insert(ETAG, tag);
+        }
+        None => {
+            headers.remove(ETAG);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What commands read: files, or `-` for standard input.
+
+use crate::api_map::ApiMap;
+use crate::cases::read_yaml;
+use crate::policy::parse_instant;
+use crate::snapshot::Snapshot;
+use anyhow::{Context, Result, anyhow};
+use jiff::Timestamp;
+use std::io::Read;
+use std::path::Path;
+
+/// Reads a file, or standard input for `-`.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
+    if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes).context("standard input")?;
+        return Ok(bytes);
+    }
+    std::fs::read(path).with_context(|| path.display().to_string())
+}
+
+/// Reads a snapshot; every problem is a line of the error.
+pub(super) fn read_snapshot(path: &Path) -> Result<Snapshot> {
+    Snapshot::load(&read(path)?, Timestamp::UNIX_EPOCH).map_err(|problems| anyhow!(lines(path, &problems)))
+}
+
+/// Reads an API map; every problem is a line of the error.
+pub(super) fn read_map(path: &Path) -> Result<ApiMap> {
+    let text = String::from_utf8(read(path)?).with_context(|| path.display().to_string())?;
+    let value = read_yaml(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+    ApiMap::load(&[(path.display().to_string(), value)]).map_err(|problems| anyhow!(join(problems.iter())))
+}
+
+/// The time of a command: as given, or the clock's.
+pub(super) fn time(now: Option<&str>) -> Result<Timestamp> {
+    match now {
+        None => Ok(crate::observe::clock::now()),
+        Some(text) => parse_instant(text).ok_or_else(|| anyhow!("--now: `{text}` is no date such as `2026-11-21T12:00:00Z`")),
+    }
+}
+
+fn lines<T: std::fmt::Display>(path: &Path, problems: &[T]) -> String {
+    join(problems.iter().map(|problem| format!("{}: {problem}", path.display())))
+}
+
+fn join<T: std::fmt::Display>(problems: impl Iterator<Item = T>) -> String {
+    problems.map(|problem| problem.to_string()).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,217 @@
+//! The filter of one answer: bytes in, kept bytes out.
+
+use std::sync::Arc;
+
+use super::Limits;
+use super::error::FilterError;
+use super::judge::{Judge, RuleCounts};
+use super::plan::FilterPlan;
+use super::scout::Scout;
+use super::utf8::{Joined, Split, Whole};
+use super::walk::{Company, Walked, Walker};
+
+/// How a call went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// All input is taken.
+    Done,
+    /// The judge waits. Call again with what follows the first `consumed` bytes of this call's input
+    /// (it may be nothing), once the judge can decide.
+    Waiting {
+        /// Bytes of this call's input that are taken.
+        consumed: usize,
+    },
+}
+
+/// Filters one JSON answer as it streams by (interfaces §6): kept bytes are the upstream's bytes, a
+/// removed item or member goes with one adjoining comma. Memory is bounded by the largest item.
+///
+/// After an error every further call is an error; what was written by then never parses as a whole
+/// document, for its last byte is written by [`Filter::end`] alone.
+#[derive(Debug)]
+pub struct Filter {
+    plan: Arc<FilterPlan>,
+    limits: Limits,
+    phase: Phase,
+    walker: Walker,
+    split: Split,
+    total: u64,
+    counts: Vec<RuleCounts>,
+}
+
+/// What the filter is at.
+#[derive(Debug)]
+enum Phase {
+    /// Single items are undecided: everything is held.
+    Scout,
+    /// The single items can be asked about, by what was held.
+    Ask(Option<Scout>, Vec<u8>),
+    /// What was held runs through again from this index, then the rest.
+    Walk(Vec<u8>, usize),
+    Failed,
+}
+
+impl Filter {
+    /// A filter for one answer.
+    pub fn new(plan: Arc<FilterPlan>, limits: Limits) -> Self {
+        let rules = plan.rules;
+        let scouting = plan.singles.iter().any(Option::is_some);
+        let scout = scouting.then(|| Scout::new(&plan.singles));
+        let phase = if scouting { Phase::Scout } else { Phase::Walk(Vec::new(), 0) };
+        Self {
+            walker: Walker::new(limits, rules, scout),
+            counts: vec![RuleCounts::default(); rules],
+            split: Split::default(),
+            total: 0,
+            plan,
+            limits,
+            phase,
+        }
+    }
+
+    /// Takes a piece of the answer and appends what stays to `out`.
+    ///
+    /// # Errors
+    /// When a single item is denied or the answer cannot be filtered; the filter is then done for.
+    pub fn write(&mut self, input: &[u8], judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Progress, FilterError> {
+        let progress = self.take(input, judge, out);
+        self.poison(progress)
+    }
+
+    /// Ends the answer. An answer without a single byte is no error. After `Waiting`, call again.
+    ///
+    /// # Errors
+    /// As for [`Filter::write`], and when the answer is not complete.
+    pub fn end(&mut self, judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Progress, FilterError> {
+        let progress = self.complete(judge, out);
+        self.poison(progress)
+    }
+
+    /// Per rule of the plan, the verdicts so far; an item that waited counts once.
+    pub fn counts(&self) -> &[RuleCounts] {
+        &self.counts
+    }
+
+    fn poison(&mut self, progress: Result<Progress, FilterError>) -> Result<Progress, FilterError> {
+        if progress.is_err() {
+            self.phase = Phase::Failed;
+        }
+        progress
+    }
+
+    fn take(&mut self, input: &[u8], judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Progress, FilterError> {
+        let mut taken = 0;
+        if !self.split.is_empty() {
+            if let Some(waiting) = self.waiting(judge, out)? {
+                return Ok(waiting);
+            }
+            match self.split.join(input) {
+                Joined::Split => {
+                    self.total += input.len() as u64;
+                    return Ok(Progress::Done);
+                }
+                Joined::Invalid => {
+                    return Err(FilterError::InvalidUtf8 { offset: self.total - self.split.len() as u64 });
+                }
+                Joined::Whole(letter, bytes) => {
+                    let whole = letter.get(..self.split.len() + bytes).unwrap_or_default();
+                    // A judge waits before a character of several bytes or not at all.
+                    if self.feed(whole, judge, out)?.is_some() {
+                        return Ok(Progress::Waiting { consumed: 0 });
+                    }
+                    self.split.clear();
+                    taken = bytes;
+                    self.total += bytes as u64;
+                }
+            }
+        }
+        let rest = input.get(taken..).unwrap_or_default();
+        let whole = Whole::of(rest, &mut self.split);
+        if let Some(fed) = self.feed(rest.get(..whole.len).unwrap_or_default(), judge, out)? {
+            self.split.clear();
+            self.total += fed as u64;
+            return Ok(Progress::Waiting { consumed: taken + fed });
+        }
+        if whole.invalid {
+            return Err(FilterError::InvalidUtf8 { offset: self.total + whole.len as u64 });
+        }
+        self.total += rest.len() as u64;
+        Ok(Progress::Done)
+    }
+
+    /// Asks again what waits; nothing new is taken.
+    fn waiting(&mut self, judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Option<Progress>, FilterError> {
+        Ok(self.feed(&[], judge, out)?.map(|_| Progress::Waiting { consumed: 0 }))
+    }
+
+    fn complete(&mut self, judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Progress, FilterError> {
+        if self.total == 0 && !matches!(self.phase, Phase::Failed) {
+            return Ok(Progress::Done);
+        }
+        if let Some(waiting) = self.waiting(judge, out)? {
+            return Ok(waiting);
+        }
+        if !self.split.is_empty() {
+            return Err(FilterError::InvalidUtf8 { offset: self.total - self.split.len() as u64 });
+        }
+        let plan = Arc::clone(&self.plan);
+        if matches!(self.phase, Phase::Scout) {
+            let mut company = Company { spots: &plan.scout, judge, counts: &mut self.counts };
+            self.walker.finish(&mut company, out)?;
+            self.scouted();
+            if let Some(waiting) = self.waiting(judge, out)? {
+                return Ok(waiting);
+            }
+        }
+        let mut company = Company { spots: &plan.spots, judge, counts: &mut self.counts };
+        match self.walker.finish(&mut company, out)? {
+            Walked::All | Walked::Decided(_) => Ok(Progress::Done),
+            Walked::Waiting(_) => Ok(Progress::Waiting { consumed: 0 }),
+        }
+    }
+
+    /// Feeds whole characters through the phases. `Some`: the judge waits, and so many bytes are taken.
+    fn feed(&mut self, bytes: &[u8], judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Option<usize>, FilterError> {
+        let plan = Arc::clone(&self.plan);
+        let mut taken = 0;
+        if let Phase::Scout = self.phase {
+            let mut company = Company { spots: &plan.scout, judge, counts: &mut self.counts };
+            match self.walker.run(bytes, &mut company, out)? {
+                Walked::Decided(at) => taken = at,
+                Walked::All | Walked::Waiting(_) => return Ok(None),
+            }
+            self.scouted();
+        }
+        if let Phase::Ask(scout, held) = &mut self.phase {
+            if let Some(scout) = scout
+                && !scout.ask(held, judge, &mut self.counts)?
+            {
+                return Ok(Some(taken));
+            }
+            self.phase = Phase::Walk(std::mem::take(held), 0);
+        }
+        let Phase::Walk(held, again) = &mut self.phase else {
+            return Err(FilterError::Poisoned);
+        };
+        let mut company = Company { spots: &plan.spots, judge, counts: &mut self.counts };
+        if !held.is_empty() {
+            let rest = held.get(*again..).unwrap_or_default();
+            if let Walked::Waiting(at) = self.walker.run(rest, &mut company, out)? {
+                *again += at;
+                return Ok(Some(taken));
+            }
+            *held = Vec::new();
+        }
+        let rest = bytes.get(taken..).unwrap_or_default();
+        match self.walker.run(rest, &mut company, out)? {
+            Walked::Waiting(at) => Ok(Some(taken + at)),
+            Walked::All | Walked::Decided(_) => Ok(None),
+        }
+    }
+
+    fn scouted(&mut self) {
+        let walker = Walker::new(self.limits, self.plan.rules, None);
+        let (scout, held) = std::mem::replace(&mut self.walker, walker).into_scouted();
+        self.phase = Phase::Ask(scout, held);
+    }
+}
