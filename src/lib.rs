@@ -7,3 +7,6 @@ pub mod json_filter;
 pub mod token;
 pub mod snapshot;
 pub mod cases;
+pub mod http_client;
+pub mod sources;
+pub mod config;

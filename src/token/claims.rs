@@ -105,8 +105,9 @@ pub(super) fn verified(
     expires_at: Timestamp,
 ) -> Result<VerifiedToken, TokenError> {
     let user = claims.user(&rules)?;
-    let issuer = claims.issuer.clone().unwrap_or_else(|| rules.issuer.clone());
-    let values = claims.all.iter().map(|(name, value)| (name.clone(), values(value))).collect();
+    let all = claims.all.iter().map(|(name, value)| (name.clone(), values(value)));
+    // Null and an empty array are absent (semantics §6).
+    let present = all.filter(|(_, values)| !values.is_empty()).collect();
     Ok(VerifiedToken {
         user,
         scopes: claims.scopes(),
@@ -114,7 +115,7 @@ pub(super) fn verified(
         token_id: claims.token_id,
         issued_at: claims.issued_at,
         expires_at,
-        claims: Claims { issuer: Some(issuer), values },
+        claims: Claims { issuer: claims.issuer, values: present },
         rules,
     })
 }

@@ -16,7 +16,7 @@ pub(crate) mod forge;
 mod tests;
 
 pub use algorithm::Algorithm;
-pub use bearer::{Bearer, bearer};
+pub use bearer::{Bearer, bearer, bearer_bytes};
 pub use compact::{MAX_TOKEN_BYTES, is_compact};
 pub use error::TokenError;
 pub use keys::{KeySet, MAX_KEY_SET_BYTES};

@@ -321,7 +321,7 @@ fn weak_and_impossible_keys_are_left_out() {
     let mut other_curve = EC.jwk();
     other_curve["crv"] = json!("P-521");
     for key in [small, exponent_one, even, off_curve, short, other_curve] {
-        assert!(KeySet::parse(&key_set(&[key.clone()])).unwrap().is_empty(), "{key}");
+        assert!(KeySet::parse(&key_set(std::slice::from_ref(&key))).unwrap().is_empty(), "{key}");
     }
 }
 
@@ -350,17 +350,17 @@ fn claims_reach_the_policies_as_they_were_written() {
         NOW + 60
     );
     let token = accept(&ED.sign(r#"{"alg":"EdDSA"}"#, payload.as_bytes()), &all_keys()).unwrap();
-    let values = |name: &str| &token.claims.values.iter().find(|(claim, _)| **claim == *name).unwrap().1;
+    let values = |name: &str| token.claims.values.iter().find(|(claim, _)| **claim == *name).map_or(&[][..], |(_, values)| values);
     let text = |text: &str| ClaimValue::Text(text.into());
-    assert_eq!(&*token.claims.issuer, "https://id.example");
-    assert_eq!(*values("level"), [text("1.50")]);
-    assert_eq!(*values("mfa"), [text("true")]);
-    assert_eq!(*values("unit"), [text("a"), text("2"), ClaimValue::Unknown, ClaimValue::Unknown]);
-    assert_eq!(*values("none"), []);
-    assert_eq!(*values("empty"), []);
-    assert_eq!(*values("nested"), [ClaimValue::Unknown]);
-    assert_eq!(*values("object"), [ClaimValue::Unknown]);
-    assert_eq!(*values("text"), [text("ab")]);
+    assert_eq!(token.claims.issuer.as_deref(), Some("https://id.example"));
+    assert_eq!(values("level"), [text("1.50")]);
+    assert_eq!(values("mfa"), [text("true")]);
+    assert_eq!(values("unit"), [text("a"), text("2"), ClaimValue::Unknown, ClaimValue::Unknown]);
+    assert!(values("none").is_empty());
+    assert!(values("empty").is_empty());
+    assert_eq!(values("nested"), [ClaimValue::Unknown]);
+    assert_eq!(values("object"), [ClaimValue::Unknown]);
+    assert_eq!(values("text"), [text("ab")]);
 }
 
 #[test]
@@ -379,7 +379,7 @@ fn claims_of_a_case_file_need_only_a_user() {
     let rules = issuer().rules;
     let from = |claims: &str| VerifiedToken::from_claims(Arc::clone(&rules), claims);
     let token = from(r#"{"sub":"u","exp":"never","aud":1,"iss":"https://other.example","groups":["g"]}"#).unwrap();
-    assert_eq!((&*token.user, &*token.claims.issuer), ("u", "https://other.example"));
+    assert_eq!((&*token.user, token.claims.issuer.as_deref()), ("u", Some("https://other.example")));
     assert_eq!(token.expires_at, Timestamp::MAX);
     for claims in ["{}", r#"{"sub":""}"#, r#"{"sub":1}"#, "[]", ""] {
         assert!(from(claims).is_err(), "{claims}");

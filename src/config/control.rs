@@ -1,0 +1,112 @@
+//! `[control]`: the control plane.
+
+use super::Secret;
+use super::reader::Section;
+use super::values::{host_url, listen, path, some_text};
+use http::Uri;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// `[control]`.
+#[derive(Clone, Debug)]
+pub struct Control {
+    /// Where it listens.
+    pub listen: Vec<SocketAddr>,
+    /// What tokens, links and instances are made of; without a path.
+    pub public_url: Uri,
+    /// What it remembers by.
+    pub store: Store,
+    /// Bearers that may read the snapshot and post decisions.
+    pub sidecar_tokens: Vec<Secret>,
+    /// The first account, made in an empty store.
+    pub bootstrap: Option<Bootstrap>,
+}
+
+/// What the control plane remembers by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// An embedded database in a file.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server; the URL may have a password in it.
+    Postgres(Secret),
+}
+
+/// `control.bootstrap`.
+#[derive(Clone, Debug)]
+pub struct Bootstrap {
+    /// The domain owner's login.
+    pub login: Box<str>,
+    /// The kind of account.
+    pub account_type: AccountType,
+    /// Its password.
+    pub password: Secret,
+    /// A first application, with its secret.
+    pub client: Option<(Box<str>, Secret)>,
+}
+
+/// The kind of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountType {
+    /// A person's.
+    Personal,
+    /// A program's.
+    Service,
+}
+
+impl Control {
+    pub(super) fn read(section: Section<'_>) -> Self {
+        let remedy = "write an http or https URL without a path, such as \"https://access.example\"";
+        let public_url = section.parsed("public_url", remedy, host_url);
+        let store = section.parsed("store", "write \"sqlite:\" and a path, or a \"postgres://…\" URL", store);
+        let control = Self {
+            listen: listen(&section, "127.0.0.1:9910"),
+            public_url: public_url.unwrap_or_else(|| Uri::from_static("http://127.0.0.1:9910")),
+            store: store.unwrap_or_else(|| Store::Sqlite("doorward.db".into())),
+            sidecar_tokens: section.secrets("sidecar_tokens"),
+            bootstrap: section.section("bootstrap").and_then(Bootstrap::read),
+        };
+        section.finish();
+        control
+    }
+}
+
+fn store(text: &str) -> Option<Store> {
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Some(Store::Postgres(text.to_owned().into()));
+    }
+    text.strip_prefix("sqlite:").and_then(path).map(Store::Sqlite)
+}
+
+impl Bootstrap {
+    fn read(section: Section<'_>) -> Option<Self> {
+        let kind = |text: &str| match text {
+            "Personal" => Some(AccountType::Personal),
+            "Service" => Some(AccountType::Service),
+            _ => None,
+        };
+        let login = section.parsed("login", "write a login", some_text);
+        let password = section.secret("password");
+        let account_type = section.parsed("type", "write \"Personal\" or \"Service\"", kind);
+        let client = (section.parsed("client_id", "write a client id", some_text), section.secret("client_secret"));
+        for (key, is_there) in [("login", login.is_some()), ("password", password.is_some())] {
+            if !is_there {
+                section.problem(key, "is needed for the first account, write it");
+            }
+        }
+        let client = match client {
+            (Some(id), Some(secret)) => Some((id, secret)),
+            (None, None) => None,
+            _ => {
+                section.problem("client_id", "an application has `client_id` and `client_secret`, write both or none");
+                None
+            }
+        };
+        section.finish();
+        Some(Self {
+            login: login?,
+            account_type: account_type.unwrap_or(AccountType::Personal),
+            password: password?,
+            client,
+        })
+    }
+}

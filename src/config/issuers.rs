@@ -1,0 +1,182 @@
+//! `[[issuers]]`: whose tokens are accepted, and what they are measured by (interfaces §4).
+
+use super::environment::Environment;
+use super::reader::{Reader, Section};
+use super::sections::key_origin;
+use super::values::{duration_or, some_duration_or, some_text, url};
+use super::{ConfigError, Problem};
+use crate::sources::KeyOrigin;
+use crate::token::{self, Algorithm, IssuerRules, UserMatch};
+use std::sync::Arc;
+use std::time::Duration;
+use toml::{Table, Value};
+
+/// One issuer.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    /// What its tokens are measured by.
+    pub issuer: token::Issuer,
+    /// Where its keys come from.
+    pub keys: KeyOrigin,
+    /// How often its keys are refreshed.
+    pub refresh: Duration,
+    /// How often at most they are refreshed for an unknown key.
+    pub refresh_cooldown: Duration,
+}
+
+pub(super) fn read(root: &Section<'_>) -> Vec<Issuer> {
+    let sections = root.sections("issuers");
+    let mut issuers: Vec<Issuer> = Vec::new();
+    for section in sections {
+        let rules = rules(&section);
+        if issuers.iter().any(|other| other.issuer.rules.issuer == rules.issuer) {
+            section.problem("issuer", format!("`{}` stands twice, remove one", rules.issuer));
+        }
+        issuers.extend(measured(&section, rules));
+        section.finish();
+    }
+    issuers
+}
+
+/// The rules of an issuer of a case file: its keys are those of `[[issuers]]`, none of them required
+/// (interfaces §8).
+///
+/// # Errors
+/// With every mistake in it.
+pub fn case_rules(file: &str, issuer: &serde_json::Value) -> Result<IssuerRules, ConfigError> {
+    let table = match Value::try_from(issuer) {
+        Ok(Value::Table(table)) => table,
+        _ => {
+            let message = "an issuer is no table, write its keys".to_owned();
+            return Err(ConfigError { problems: vec![Problem { origin: file.into(), path: "issuers".into(), message }] });
+        }
+    };
+    let root = Table::from_iter([("issuers".to_owned(), Value::Array(vec![Value::Table(table)]))]);
+    let reader = Reader::of(file, root, Environment::default());
+    let mut read = IssuerRules::default();
+    let document = reader.root();
+    for section in document.sections("issuers") {
+        read = rules(&section);
+        let _ = settings(&section);
+        let _ = origins(&section);
+        section.finish();
+    }
+    document.finish();
+    reader.finish()?;
+    Ok(read)
+}
+
+/// Who the issuer's users are.
+fn rules(section: &Section<'_>) -> IssuerRules {
+    let matches = |text: &str| match text {
+        "id" => Some(UserMatch::Id),
+        "login" => Some(UserMatch::Login),
+        _ => None,
+    };
+    let unknown = |text: &str| match text {
+        "deny" => Some(false),
+        "allow" => Some(true),
+        _ => None,
+    };
+    let rules = IssuerRules {
+        issuer: section.text_or("issuer", "").into(),
+        user_claim: section.parsed("user_claim", "write the name of a claim", some_text).unwrap_or_else(|| "sub".into()),
+        user_match: section.parsed("user_match", "write \"id\" or \"login\"", matches).unwrap_or(UserMatch::Id),
+        roles_claim: some_text(&section.text_or("roles_claim", "")),
+        allow_unknown_users: section.parsed("unknown_users", "write \"deny\" or \"allow\"", unknown).unwrap_or(false),
+        allow_administrator: section.boolean_or("allow_administrator", false),
+    };
+    if rules.allow_unknown_users && rules.roles_claim.is_none() {
+        section.problem("unknown_users", "`allow` needs a `roles_claim`, for nobody else says what they may do");
+    }
+    rules
+}
+
+/// What its tokens are measured by.
+struct Measures {
+    audience: Vec<Box<str>>,
+    algorithms: Vec<Algorithm>,
+    clock_skew: Duration,
+    max_lifetime: Duration,
+    refresh: Duration,
+    refresh_cooldown: Duration,
+}
+
+fn settings(section: &Section<'_>) -> Measures {
+    let names = Algorithm::ALL.map(Algorithm::name).join(", ");
+    let algorithms = section.list("algorithms", &format!("write one of {names}"), |name| name.parse().ok());
+    if algorithms.as_ref().is_some_and(Vec::is_empty) {
+        section.problem("algorithms", format!("is empty, write some of {names}"));
+    }
+    Measures {
+        audience: section.list("audience", "write the name of an audience", some_text).unwrap_or_default(),
+        algorithms: algorithms.unwrap_or_else(|| Algorithm::DEFAULT.to_vec()),
+        clock_skew: duration_or(section, "clock_skew", "30s"),
+        max_lifetime: some_duration_or(section, "max_lifetime", "24h"),
+        refresh: some_duration_or(section, "refresh", "5m"),
+        refresh_cooldown: some_duration_or(section, "refresh_cooldown", "10s"),
+    }
+}
+
+/// Where the keys may come from, as it is written.
+struct Origins {
+    jwks: Option<KeyOrigin>,
+    discovery: bool,
+    introspection: bool,
+}
+
+fn origins(section: &Section<'_>) -> Origins {
+    let introspection = section.section("introspection").map(|introspection| {
+        introspection.parsed("endpoint", "write an http or https URL", url);
+        introspection.text("client_id");
+        introspection.secret("client_secret");
+        introspection.finish();
+    });
+    Origins {
+        jwks: section.parsed("jwks", "write the URL or the path of a key set", key_origin),
+        discovery: section.boolean_or("discovery", false),
+        introspection: introspection.is_some(),
+    }
+}
+
+fn measured(section: &Section<'_>, rules: IssuerRules) -> Option<Issuer> {
+    let (measures, origins) = (settings(section), origins(section));
+    if rules.issuer.is_empty() {
+        section.problem("issuer", "is missing, write the `iss` of its tokens");
+    }
+    if measures.audience.is_empty() {
+        section.problem("audience", "is missing, write the `aud` that its tokens must have");
+    }
+    let keys = one_origin(section, origins, &rules.issuer)?;
+    let issuer = token::Issuer {
+        rules: Arc::new(rules),
+        audience: measures.audience,
+        algorithms: measures.algorithms,
+        clock_skew: measures.clock_skew,
+        max_lifetime: measures.max_lifetime,
+    };
+    Some(Issuer { issuer, keys, refresh: measures.refresh, refresh_cooldown: measures.refresh_cooldown })
+}
+
+fn one_origin(section: &Section<'_>, origins: Origins, issuer: &str) -> Option<KeyOrigin> {
+    if origins.introspection {
+        section.problem("introspection", "is not available in this version, write `jwks` or `discovery = true`");
+        return None;
+    }
+    match (origins.jwks, origins.discovery) {
+        (Some(keys), false) => Some(keys),
+        (None, true) if url(issuer).is_some() => Some(KeyOrigin::Discovery { issuer: issuer.into() }),
+        (None, true) => {
+            section.problem("discovery", "needs an issuer that is an http or https URL, write `jwks` instead");
+            None
+        }
+        (Some(_), true) => {
+            section.problem("discovery", "stands beside `jwks`, remove one");
+            None
+        }
+        (None, false) => {
+            section.problem("jwks", "is missing, write the URL or the path of its keys, or `discovery = true`");
+            None
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The configuration: the file and the environment → [`Config`], checked, with nothing left to ask.
+//! Every mistake is found in one go, each with its place and its remedy. This is the only room that
+//! reads the environment; it opens no door and fetches nothing.
+
+mod control;
+mod environment;
+mod files;
+mod issuers;
+mod observing;
+mod reader;
+mod secret;
+mod sections;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub use control::{AccountType, Bootstrap, Control, Store};
+pub use environment::process_environment;
+pub use issuers::{Issuer, case_rules};
+pub use observing::{Decisions, OnFull, Shadow, ShadowMode, Sink, When};
+pub use secret::Secret;
+pub use sections::{Admin, Api, DeniedStatus, Engine, Envoy, ForwardAuth, Limits, Proxy, Snapshot, Tls};
+
+use reader::Reader;
+use std::fmt;
+use std::path::Path;
+use thiserror::Error;
+
+/// Everything that the file and the environment say.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The reverse proxy; without a `listen` there is none, but its limits hold at every door.
+    pub proxy: Proxy,
+    /// Envoy's services.
+    pub envoy: Option<Envoy>,
+    /// Forward auth.
+    pub forward_auth: Option<ForwardAuth>,
+    /// Health, metrics, status.
+    pub admin: Admin,
+    /// The API maps.
+    pub api: Api,
+    /// Where the snapshot comes from.
+    pub snapshot: Snapshot,
+    /// Whose tokens are accepted; their names are distinct.
+    pub issuers: Vec<Issuer>,
+    /// The decision log.
+    pub decisions: Decisions,
+    /// The control plane.
+    pub control: Option<Control>,
+    /// A candidate beside the live snapshot, and the mode.
+    pub shadow: Option<Shadow>,
+    file: Box<str>,
+}
+
+/// One mistake, with its place and its remedy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file, or the environment variable that set the key.
+    pub origin: Box<str>,
+    /// The key's path, such as `proxy.limits.target_bytes` or `issuers[0].audience`.
+    pub path: String,
+    /// What is wrong, and what to write instead.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.as_str() {
+            "" => write!(formatter, "{}: {}", self.origin, self.message),
+            path => write!(formatter, "{}: {path}: {}", self.origin, self.message),
+        }
+    }
+}
+
+/// The configuration cannot be used.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{}", .problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct ConfigError {
+    /// Every mistake there is; at least one.
+    pub problems: Vec<Problem>,
+}
+
+impl Config {
+    /// Reads the file at `path`, or standard input for `-`, under the given environment
+    /// (see [`process_environment`]).
+    ///
+    /// # Errors
+    /// With every mistake in the file and in the environment.
+    pub fn load(path: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let file = path.display().to_string();
+        let text = match file.as_str() {
+            "-" => std::io::read_to_string(std::io::stdin()),
+            _ => std::fs::read_to_string(path),
+        };
+        match text {
+            Ok(text) => Self::parse(&file, &text, environment),
+            Err(error) => {
+                let message = format!("cannot be read: {error}");
+                Err(ConfigError { problems: vec![Problem { origin: file.into(), path: String::new(), message }] })
+            }
+        }
+    }
+
+    /// Reads a configuration from its text; `file` is only its name in messages. Secrets that stand in
+    /// files are read; other files are not looked at, see [`Self::missing_files`].
+    ///
+    /// # Errors
+    /// With every mistake in the text and in the environment.
+    pub fn parse(
+        file: &str,
+        text: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let reader = Reader::new(file, text, environment)?;
+        let config = Self::read(&reader);
+        reader.finish()?;
+        Ok(config)
+    }
+
+    fn read(reader: &Reader) -> Self {
+        let root = reader.root();
+        let config = Self {
+            proxy: Proxy::read(&root),
+            envoy: root.section("envoy").map(Envoy::read),
+            forward_auth: root.section("forward_auth").map(ForwardAuth::read),
+            admin: Admin::read(&root),
+            api: Api::read(&root),
+            snapshot: Snapshot::read(&root),
+            issuers: issuers::read(&root),
+            decisions: Decisions::read(&root),
+            control: root.section("control").map(Control::read),
+            shadow: root.section("shadow").map(Shadow::read),
+            file: reader.file().into(),
+        };
+        config.require_distinct_addresses(&root);
+        root.finish();
+        config
+    }
+
+    fn require_distinct_addresses(&self, root: &reader::Section<'_>) {
+        let doors = [
+            ("proxy.listen", Some(&self.proxy.listen)),
+            ("envoy.listen", self.envoy.as_ref().map(|door| &door.listen)),
+            ("forward_auth.listen", self.forward_auth.as_ref().map(|door| &door.listen)),
+            ("admin.listen", Some(&self.admin.listen)),
+            ("control.listen", self.control.as_ref().map(|door| &door.listen)),
+        ];
+        let addresses = doors.iter().flat_map(|(key, listen)| {
+            listen.iter().flat_map(|addresses| addresses.iter()).map(move |address| (*key, *address))
+        });
+        let mut taken: Vec<(&str, std::net::SocketAddr)> = Vec::new();
+        for (key, address) in addresses {
+            match taken.iter().find(|(_, other)| *other == address && address.port() != 0) {
+                Some((other, _)) => root.problem(key, format!("`{address}` is taken by {other}, give another port")),
+                None => taken.push((key, address)),
+            }
+        }
+    }
+}

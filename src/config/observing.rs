@@ -1,0 +1,131 @@
+//! `[decisions]` and `[shadow]`: what is told of decisions, and what would be decided otherwise.
+
+use super::reader::Section;
+use super::values::{path, snapshot_origin};
+use crate::sources::SnapshotOrigin;
+use std::path::PathBuf;
+
+/// `[decisions]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decisions {
+    /// Where records go; empty for nowhere.
+    pub sinks: Vec<Sink>,
+    /// Which decisions are recorded.
+    pub when: When,
+    /// What happens when a sink is slower than the decisions.
+    pub on_full: OnFull,
+}
+
+/// Where decision records go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sink {
+    /// Standard output, one JSON line each.
+    Stdout,
+    /// A file, one JSON line each.
+    File(PathBuf),
+    /// An OpenTelemetry collector.
+    Otlp,
+    /// The control plane.
+    Control,
+}
+
+/// Which decisions are recorded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum When {
+    /// All of them.
+    All,
+    /// Refusals.
+    Denied,
+    /// This share of all, between 0 and 1.
+    Sampled(f64),
+}
+
+/// What happens when a sink is slower than the decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFull {
+    /// Records are dropped and counted.
+    Drop,
+    /// Calls wait.
+    Block,
+}
+
+/// `[shadow]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shadow {
+    /// A candidate that is evaluated beside the live snapshot.
+    pub snapshot: Option<SnapshotOrigin>,
+    /// Whether the live one is enforced.
+    pub mode: ShadowMode,
+}
+
+/// Whether decisions are enforced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShadowMode {
+    /// They are.
+    Enforce,
+    /// They are only logged.
+    Observe,
+}
+
+impl Decisions {
+    pub(super) fn read(root: &Section<'_>) -> Self {
+        let section = root.section_or_empty("decisions");
+        let remedy = "write \"stdout\", \"file:\" and a path, \"otlp\", \"control\" or \"none\"";
+        let sinks = section.list("sink", remedy, sink).unwrap_or_else(|| vec![Some(Sink::Stdout)]);
+        if sinks.len() > 1 && sinks.contains(&None) {
+            section.problem("sink", "`none` stands beside others, remove it or them");
+        }
+        let on_full = |text: &str| match text {
+            "drop" => Some(OnFull::Drop),
+            "block" => Some(OnFull::Block),
+            _ => None,
+        };
+        let remedy = "write \"all\", \"denied\" or \"sampled(0.01)\"";
+        let decisions = Self {
+            sinks: sinks.into_iter().flatten().collect(),
+            when: section.parsed("when", remedy, when).unwrap_or(When::Denied),
+            on_full: section.parsed("on_full", "write \"drop\" or \"block\"", on_full).unwrap_or(OnFull::Drop),
+        };
+        section.finish();
+        decisions
+    }
+}
+
+/// A sink; the inner `None` is the word `none`.
+fn sink(text: &str) -> Option<Option<Sink>> {
+    Some(Some(match text {
+        "stdout" => Sink::Stdout,
+        "otlp" => Sink::Otlp,
+        "control" => Sink::Control,
+        "none" => return Some(None),
+        _ => Sink::File(text.strip_prefix("file:").and_then(path)?),
+    }))
+}
+
+fn when(text: &str) -> Option<When> {
+    match text {
+        "all" => Some(When::All),
+        "denied" => Some(When::Denied),
+        _ => {
+            let share: f64 = text.strip_prefix("sampled(")?.strip_suffix(')')?.trim().parse().ok()?;
+            (0.0..=1.0).contains(&share).then_some(When::Sampled(share))
+        }
+    }
+}
+
+impl Shadow {
+    pub(super) fn read(section: Section<'_>) -> Self {
+        let mode = |text: &str| match text {
+            "enforce" => Some(ShadowMode::Enforce),
+            "observe" => Some(ShadowMode::Observe),
+            _ => None,
+        };
+        let remedy = "write an http or https URL, or \"file:\" and a path";
+        let shadow = Self {
+            snapshot: section.parsed("snapshot", remedy, snapshot_origin),
+            mode: section.parsed("mode", "write \"enforce\" or \"observe\"", mode).unwrap_or(ShadowMode::Enforce),
+        };
+        section.finish();
+        shadow
+    }
+}

@@ -1,0 +1,145 @@
+//! Identification, with the cache and without it.
+
+use super::*;
+use crate::authorize::call::Identity;
+use crate::token::forge::{Forge, key_set};
+use crate::token::{Algorithm, Issuer, IssuerRules};
+use http::header::AUTHORIZATION;
+use serde_json::{Value, json};
+use std::path::Path;
+
+struct Scene {
+    directory: tempfile::TempDir,
+    tokens: Tokens,
+    counts: Arc<Counts>,
+}
+
+impl Scene {
+    /// Two issuers, `one` and `two`, whose keys stand in files.
+    async fn new(one: &[&Forge], two: &[&Forge]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let (surroundings, counts) = surroundings();
+        let mut issuers = Vec::new();
+        for (name, forges) in [("one", one), ("two", two)] {
+            write_keys(&directory.path().join(name), forges);
+            let origin = KeyOrigin::File(directory.path().join(name));
+            let long = Duration::from_secs(3600);
+            let keys = KeyHolder::new(name, origin, long, Duration::ZERO, surroundings.clone());
+            issuers.push(IssuerKeys { issuer: issuer(name), keys: Arc::new(keys) });
+        }
+        let tokens = Tokens::new(Arc::new(KeySets::new(issuers)), Arc::clone(&counts) as Arc<dyn SourceObserver>);
+        Self { directory, tokens, counts }
+    }
+
+    async fn user(&self, token: &str, at: i64) -> String {
+        let identity = self.tokens.identify(&headers(token), Timestamp::from_second(at).unwrap()).await;
+        match identity {
+            Identity::Token(token) => token.user.to_string(),
+            Identity::Refused(reason) => reason.to_string(),
+            other => format!("{other:?}"),
+        }
+    }
+}
+
+fn write_keys(path: &Path, forges: &[&Forge]) {
+    std::fs::write(path, key_set(&forges.iter().map(|forge| forge.jwk()).collect::<Vec<_>>())).unwrap();
+}
+
+fn issuer(name: &str) -> Issuer {
+    Issuer {
+        rules: Arc::new(IssuerRules { issuer: name.into(), ..IssuerRules::default() }),
+        audience: vec!["api".into()],
+        algorithms: Algorithm::DEFAULT.to_vec(),
+        clock_skew: Duration::from_secs(30),
+        max_lifetime: Duration::from_secs(86_400),
+    }
+}
+
+fn headers(token: &str) -> HeaderMap {
+    HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {token}").parse().unwrap())])
+}
+
+fn claims(issuer: &str) -> Value {
+    json!({"iss": issuer, "aud": "api", "sub": "00u1", "exp": NOW + 600})
+}
+
+#[tokio::test]
+async fn the_first_token_brings_the_keys_and_the_second_time_it_is_cached() {
+    let forge = Forge::ed25519("a");
+    let scene = Scene::new(&[&forge], &[]).await;
+    let token = forge.token(&claims("one"));
+    for _ in 0..3 {
+        assert_eq!(scene.user(&token, NOW).await, "00u1");
+    }
+    assert_eq!((scene.counts.of("hit"), scene.counts.of("one ok")), (2, 1));
+}
+
+#[tokio::test]
+async fn a_key_of_one_issuer_is_not_good_for_a_token_of_another() {
+    let (one, two) = (Forge::ed25519("same"), Forge::ed25519("same"));
+    let scene = Scene::new(&[&one], &[&two]).await;
+    assert_eq!(scene.user(&one.token(&claims("one")), NOW).await, "00u1");
+    assert_eq!(scene.user(&one.token(&claims("two")), NOW).await, "the token's signature is wrong");
+    assert_eq!(scene.user(&one.token(&claims("three")), NOW).await, "the token's issuer is not known");
+}
+
+#[tokio::test]
+async fn an_issuer_without_keys_refuses_every_token() {
+    let forge = Forge::ed25519("a");
+    let scene = Scene::new(&[], &[]).await;
+    let refused = "the issuer's key set has no key for the token";
+    assert_eq!(scene.user(&forge.token(&claims("one")), NOW).await, refused);
+}
+
+#[tokio::test]
+async fn a_cached_token_ends_with_its_time() {
+    let forge = Forge::ed25519("a");
+    let scene = Scene::new(&[&forge], &[]).await;
+    let token = forge.token(&claims("one"));
+    assert_eq!(scene.user(&token, NOW).await, "00u1");
+    let hits = scene.counts.of("hit");
+    assert_eq!(scene.user(&token, NOW + 610).await, "00u1", "within the skew it is verified again");
+    assert_eq!(scene.counts.of("hit"), hits);
+    assert_eq!(scene.user(&token, NOW + 630).await, "the token's claim `exp` has passed");
+}
+
+#[tokio::test]
+async fn a_cached_token_ends_with_its_key() {
+    let (old, new) = (Forge::ed25519("old"), Forge::ed25519("new"));
+    let scene = Scene::new(&[&old], &[]).await;
+    let (with_old, with_new) = (old.token(&claims("one")), new.token(&claims("one")));
+    assert_eq!(scene.user(&with_old, NOW).await, "00u1");
+    write_keys(&scene.directory.path().join("one"), &[&new]);
+    assert_eq!(scene.user(&with_new, NOW).await, "00u1", "an unknown key is asked for");
+    assert_eq!(scene.user(&with_old, NOW).await, "the issuer's key set has no key for the token");
+}
+
+#[tokio::test]
+async fn a_cache_full_of_tokens_answers_as_an_empty_one_does() {
+    let forge = Forge::ed25519("a");
+    let scene = Scene::new(&[&forge], &[]).await;
+    let mut tokens: Vec<String> = (0..20).map(|n| forge.token(&json!({"iss": "one", "aud": "api", "sub": format!("u{n}"), "exp": NOW + n}))).collect();
+    tokens.extend(tokens.clone().iter().map(|token| format!("{}A", token.split_at(token.len() - 1).0)));
+    for _ in 0..2 {
+        for at in [NOW, NOW + 10, NOW + 35] {
+            for token in &tokens {
+                let empty = Tokens::new(Arc::clone(scene.tokens.key_sets()), Arc::new(()));
+                let fresh = Scene { directory: tempfile::tempdir().unwrap(), tokens: empty, counts: Arc::default() };
+                assert_eq!(scene.user(token, at).await, fresh.user(token, at).await);
+            }
+        }
+    }
+    assert!(scene.counts.of("hit") > 20);
+}
+
+#[tokio::test]
+async fn what_is_no_signed_token_is_told_apart() {
+    let scene = Scene::new(&[], &[]).await;
+    let identity = |headers: HeaderMap| scene.tokens.identify_at_once(&headers, now()).unwrap();
+    assert!(matches!(identity(HeaderMap::new()), Identity::Missing));
+    assert!(matches!(identity(headers("a b")), Identity::Refused(_)));
+    assert!(matches!(identity(headers("a.b.c")), Identity::Refused(_)));
+    assert!(matches!(identity(headers(&"a".repeat(17_000))), Identity::Refused(_)));
+    let Identity::Opaque(digest) = identity(headers("abc")) else { panic!("not opaque") };
+    assert_eq!(digest[..4], [0xba, 0x78, 0x16, 0xbf]);
+}
