@@ -3,6 +3,7 @@
 //! the first second. It never looks a label up on the path of a call, the API map's entities aside.
 
 use crate::authorize::{Door, RefusalName};
+use crate::sources::SourceObserver;
 use prometheus::{
     Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
@@ -108,32 +109,15 @@ pub struct Cached {
     pub miss: IntCounter,
 }
 
-/// How an attempt to load a snapshot ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SnapshotLoad {
-    /// A newer snapshot is in force.
-    Loaded,
-    /// The source has nothing newer.
-    Unchanged,
-    /// The document was refused; the one in force stays.
-    Refused,
-    /// The source could not be read.
-    Failed,
-}
-
-/// How a refresh of a key set ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeysRefresh {
-    /// The keys were read.
-    Loaded,
-    /// They could not be; the last good ones stay.
-    Failed,
-}
+/// How an attempt to load a snapshot may end, as `sources` names it.
+const SNAPSHOT_LOADS: [&str; 4] = ["ok", "unchanged", "refused", "failed"];
+/// How a refresh of a key set may end, as `sources` names it.
+const KEYS_REFRESHES: [&str; 3] = ["ok", "unchanged", "failed"];
 
 #[derive(Debug)]
 struct IssuerMetrics {
     age: Gauge,
-    refreshes: [IntCounter; 2],
+    refreshes: [IntCounter; KEYS_REFRESHES.len()],
 }
 
 /// Every metric there is.
@@ -161,7 +145,7 @@ pub struct Metrics {
     pub snapshot_age: Gauge,
     /// The size of the snapshot in force.
     pub snapshot_bytes: IntGauge,
-    snapshot_loads: [IntCounter; 4],
+    snapshot_loads: [IntCounter; SNAPSHOT_LOADS.len()],
     /// The cache of verified tokens.
     pub token_cache: Cached,
     issuers: HashMap<String, IssuerMetrics>,
@@ -214,7 +198,7 @@ impl Metrics {
             snapshot_revision: family.integer("doorward_snapshot_revision", "Revision of the snapshot in force.")?,
             snapshot_age: family.gauge("doorward_snapshot_age_seconds", "Time since the snapshot was last confirmed by its source.")?,
             snapshot_bytes: family.integer("doorward_snapshot_bytes", "Size of the snapshot in force.")?,
-            snapshot_loads: ["loaded", "unchanged", "refused", "failed"].map(|result| loads.with_label_values(&[result])),
+            snapshot_loads: SNAPSHOT_LOADS.map(|result| loads.with_label_values(&[result])),
             token_cache: Cached { hit: cache.with_label_values(&["hit"]), miss: cache.with_label_values(&["miss"]) },
             issuers,
             log_written: log.with_label_values(&["written"]),
@@ -243,20 +227,6 @@ impl Metrics {
         self.items.get(entity).unwrap_or(&self.other_items)
     }
 
-    /// Counts one attempt to load a snapshot.
-    pub fn snapshot_load(&self, result: SnapshotLoad) {
-        if let Some(counter) = self.snapshot_loads.get(result as usize) {
-            counter.inc();
-        }
-    }
-
-    /// Counts one refresh of an issuer's keys.
-    pub fn keys_refresh(&self, issuer: &str, result: KeysRefresh) {
-        if let Some(counter) = self.issuers.get(issuer).and_then(|metrics| metrics.refreshes.get(result as usize)) {
-            counter.inc();
-        }
-    }
-
     /// Sets the age of an issuer's keys.
     pub fn keys_age(&self, issuer: &str, age: Duration) {
         if let Some(metrics) = self.issuers.get(issuer) {
@@ -272,6 +242,32 @@ impl Metrics {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         String::from_utf8(text).map_err(|_| MetricsError::Text)
+    }
+}
+
+impl SourceObserver for Metrics {
+    fn snapshot_load(&self, result: &'static str, bytes: usize) {
+        count(&SNAPSHOT_LOADS, &self.snapshot_loads, result);
+        if result == "ok" {
+            self.snapshot_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
+    }
+
+    fn keys_refresh(&self, issuer: &str, result: &'static str) {
+        if let Some(metrics) = self.issuers.get(issuer) {
+            count(&KEYS_REFRESHES, &metrics.refreshes, result);
+        }
+    }
+
+    fn token_cache(&self, hit: bool) {
+        if hit { self.token_cache.hit.inc() } else { self.token_cache.miss.inc() }
+    }
+}
+
+/// Counts one result; a name that is not of the closed set opens no label.
+fn count(names: &[&str], counters: &[IntCounter], result: &str) {
+    if let Some((_, counter)) = names.iter().zip(counters).find(|(name, _)| **name == result) {
+        counter.inc();
     }
 }
 
@@ -325,7 +321,7 @@ impl Family<'_> {
         let refreshes = self.counters("doorward_jwks_refreshes_total", "Refreshes of key sets.", &["issuer", "result"])?;
         let metrics = |issuer: &String| IssuerMetrics {
             age: ages.with_label_values(&[issuer]),
-            refreshes: ["loaded", "failed"].map(|result| refreshes.with_label_values(&[issuer.as_str(), result])),
+            refreshes: KEYS_REFRESHES.map(|result| refreshes.with_label_values(&[issuer.as_str(), result])),
         };
         Ok(issuers.iter().map(|issuer| (issuer.clone(), metrics(issuer))).collect())
     }
@@ -381,6 +377,26 @@ mod tests {
         let text = metrics.render().unwrap();
         assert!(text.contains("doorward_items_total{entity=\"other\",verdict=\"kept\"} 3"), "{text}");
         assert!(!text.contains("Nobody"), "{text}");
+    }
+
+    #[test]
+    fn sources_count_under_names_of_the_closed_set_only() {
+        let metrics = metrics();
+        metrics.snapshot_load("ok", 17);
+        metrics.keys_refresh("https://id.example", "failed");
+        metrics.keys_refresh("https://nobody.example", "ok");
+        metrics.keys_refresh("https://id.example", "odd");
+        metrics.token_cache(true);
+        let text = metrics.render().unwrap();
+        for line in [
+            "doorward_snapshot_loads_total{result=\"ok\"} 1",
+            "doorward_snapshot_bytes 17",
+            "doorward_jwks_refreshes_total{issuer=\"https://id.example\",result=\"failed\"} 1",
+            "doorward_token_cache_total{result=\"hit\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} is missing in\n{text}");
+        }
+        assert!(!text.contains("nobody") && !text.contains("odd"), "{text}");
     }
 
     #[test]

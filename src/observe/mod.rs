@@ -6,4 +6,4 @@ mod decision_log;
 mod metrics;
 
 pub use decision_log::{DecisionLog, DecisionLogError, LogEntry, LogSettings, OnFull, Sink, When};
-pub use metrics::{Cached, DoorMetrics, KeysRefresh, Labels, Metrics, MetricsError, Outcome, SnapshotLoad, Verdicts};
+pub use metrics::{Cached, DoorMetrics, Labels, Metrics, MetricsError, Outcome, Verdicts};

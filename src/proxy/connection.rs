@@ -4,6 +4,7 @@
 use super::body::AnswerBody;
 use super::call::{self, Peer};
 use super::core::Core;
+use super::draining::Guest;
 use super::stream::ClientStream;
 use http::{HeaderValue, Request};
 use hyper::body::Incoming;
@@ -36,23 +37,25 @@ const LEAST_BUFFER: usize = 8192;
 /// Serves a connection to its end. Errors end the connection and concern nobody else.
 pub(super) async fn serve(core: &Rc<Core>, stream: TcpStream, address: SocketAddr) {
     let linger = Arc::new(AtomicBool::new(false));
+    let mut guest = core.draining.enter();
+    let patience = core.limits.header_read_timeout;
     let Some(tls) = &core.tls else {
         let peer = Rc::new(Peer::new(address, false, Arc::clone(&linger)));
         let mut stream = ClientStream::new(stream, linger);
-        if let Ok(Ok(has_preface)) = timeout(core.limits.header_read_timeout, stream.has_preface()).await {
-            speak(core, stream, peer, has_preface).await;
+        if let Some(Ok(Ok(has_preface))) = guest.unless_asked(timeout(patience, stream.has_preface())).await {
+            speak(core, guest, stream, peer, has_preface).await;
         }
         return;
     };
     let handshake = TlsAcceptor::from(tls.current()).accept(stream);
-    if let Ok(Ok(stream)) = timeout(core.limits.header_read_timeout, handshake).await {
+    if let Some(Ok(Ok(stream))) = guest.unless_asked(timeout(patience, handshake)).await {
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let peer = Rc::new(Peer::new(address, true, Arc::clone(&linger)));
-        speak(core, ClientStream::new(stream, linger), peer, is_http2).await;
+        speak(core, guest, ClientStream::new(stream, linger), peer, is_http2).await;
     }
 }
 
-async fn speak<S>(core: &Rc<Core>, stream: ClientStream<S>, peer: Rc<Peer>, is_http2: bool)
+async fn speak<S>(core: &Rc<Core>, guest: Guest<'_>, stream: ClientStream<S>, peer: Rc<Peer>, is_http2: bool)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -65,9 +68,9 @@ where
     };
     let io = TokioIo::new(stream);
     if is_http2 {
-        finish(core, http2_builder(core).serve_connection(io, service)).await;
+        finish(guest, http2_builder(core).serve_connection(io, service)).await;
     } else {
-        finish(core, http1_builder(core).serve_connection(io, service).with_upgrades()).await;
+        finish(guest, http1_builder(core).serve_connection(io, service).with_upgrades()).await;
     }
 }
 
@@ -138,9 +141,8 @@ where
     }
 }
 
-async fn finish<C: Finish>(core: &Core, connection: C) {
+async fn finish<C: Finish>(mut guest: Guest<'_>, connection: C) {
     let mut connection = pin!(connection);
-    let mut guest = core.draining.enter();
     let mut is_told = false;
     poll_fn(|context| {
         if guest.is_asked_to_leave(context) && !is_told {

@@ -3,7 +3,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 /// Who is here, and whether they are asked to leave.
@@ -60,6 +61,18 @@ impl Guest<'_> {
             self.draining.guests.borrow_mut().insert(self.number, Some(context.waker().clone()));
         }
         self.draining.is_begun.get()
+    }
+
+    /// Works at something that is not worth finishing: `None` when asked to leave.
+    pub(super) async fn unless_asked<F: Future>(&mut self, work: F) -> Option<F::Output> {
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            if self.is_asked_to_leave(context) {
+                return Poll::Ready(None);
+            }
+            work.as_mut().poll(context).map(Some)
+        })
+        .await
     }
 }
 
