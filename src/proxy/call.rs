@@ -170,7 +170,7 @@ impl Received {
     async fn read(&mut self, limit: usize, silence: Duration) -> Result<(), Refusal> {
         let Self::Coming(incoming) = self else { return Ok(()) };
         if incoming.size_hint().lower() > limit as u64 {
-            return Err(Refusal::body_too_large());
+            return Err(Refusal::body_too_large(limit));
         }
         let mut whole = BytesMut::new();
         loop {
@@ -181,7 +181,7 @@ impl Received {
             // Request trailers are dropped.
             let Ok(chunk) = frame.into_data() else { continue };
             if whole.len() + chunk.len() > limit {
-                return Err(Refusal::body_too_large());
+                return Err(Refusal::body_too_large(limit));
             }
             whole.extend_from_slice(&chunk);
         }
