@@ -41,9 +41,13 @@ impl Blueprint {
             let _inside = runtime.enter();
             listeners.into_iter().map(TcpListener::from_std).collect::<Result<Vec<_>, _>>().map_err(ProxyError::Thread)?
         };
+        let running = self.running.clone();
         let serve = move || {
             let tasks = LocalSet::new();
             tasks.block_on(&runtime, self.run(seed, listeners));
+            // Whatever still runs ends here, and its records are written, before the thread counts as ended.
+            drop(tasks);
+            drop(running);
         };
         std::thread::Builder::new().name("proxy".into()).spawn(serve).map_err(ProxyError::Thread)?;
         Ok(())
@@ -52,7 +56,7 @@ impl Blueprint {
     /// Serves until told to stop and the last connection is gone, or until the sender of the stop
     /// signal is dropped: then whatever still runs is dropped with the thread's tasks.
     async fn run(self, seed: [u64; 4], listeners: Vec<TcpListener>) {
-        let Self { settings, wiring, connections, mut stopped, running } = self;
+        let Self { settings, wiring, connections, mut stopped, .. } = self;
         let core = Rc::new(Core {
             upstream: Rc::new(Upstream::new(&settings.upstreams, &settings.limits)),
             wiring,
@@ -76,6 +80,5 @@ impl Blueprint {
                 _ = stopped.changed() => {}
             }
         }
-        drop(running);
     }
 }

@@ -21,7 +21,7 @@ mod upgrade;
 mod upstream;
 
 pub use tls::{ServerTls, TlsError, client_tls};
-pub use upstream::UpstreamUrl;
+pub use upstream::{UpstreamTls, UpstreamUrl};
 
 use crate::observe::{DecisionLog, Metrics};
 use crate::snapshot::WorldStore;

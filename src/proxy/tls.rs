@@ -26,8 +26,8 @@ pub enum TlsError {
     /// Key and certificate do not fit, or rustls does not support them.
     #[error("the certificate cannot be used: {0}")]
     Unusable(#[from] rustls::Error),
-    /// The system has no root certificates.
-    #[error("the system's root certificates cannot be read")]
+    /// There is nothing to verify an upstream against.
+    #[error("there is no root certificate to verify the upstream against")]
     Roots,
 }
 
@@ -104,17 +104,16 @@ fn roots_of(authority: &[u8]) -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-/// How https upstreams are spoken to: HTTP/1.1, verified against the system's roots and those given.
+/// How https upstreams are spoken to: HTTP/1.1, verified against the authority given, or the
+/// system's roots without one.
 ///
 /// # Errors
 /// When there is not one root to verify against.
 pub fn client_tls(authority: Option<&[u8]>) -> Result<Arc<ClientConfig>, TlsError> {
-    let mut roots = match authority {
+    let roots = match authority {
         Some(authority) => roots_of(authority)?,
-        None => RootCertStore::empty(),
+        None => system_roots(),
     };
-    // Single certificates of the system that rustls cannot read are passed over, as browsers do.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         return Err(TlsError::Roots);
     }
@@ -122,4 +121,11 @@ pub fn client_tls(authority: Option<&[u8]>) -> Result<Arc<ClientConfig>, TlsErro
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// Single certificates of the system that rustls cannot read are passed over.
+fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
 }

@@ -22,7 +22,8 @@ pub fn world() -> World {
     World { snapshot: Arc::new(snapshot), maps: Arc::new(maps), settings: Arc::new(Settings::default()) }
 }
 
-fn api_map() -> Value {
+/// The routes.
+pub fn api_map() -> Value {
     let portfolio = json!({ "scope": "/id/scope", "code": "/id/code" });
     json!({
         "application": "LUSID",
@@ -38,7 +39,8 @@ fn api_map() -> Value {
     })
 }
 
-fn snapshot() -> Value {
+/// The snapshot document.
+pub fn snapshot() -> Value {
     let token: String = Sha256::digest(TOKEN).iter().map(|byte| format!("{byte:02x}")).collect();
     let id = |code: &str| json!({ "scope": "default", "code": code });
     let features = json!({ "idSelectorDefinition": {
