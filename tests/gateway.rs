@@ -1,5 +1,14 @@
 //! The whole data plane from its configuration, over real sockets.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that meets the unexpected has failed"
+)]
+
 mod support;
 
 use doorward::config::Config;

@@ -209,10 +209,13 @@ fn write(queue: &Receiver<LogEntry>, mut sinks: Vec<Out>, metrics: &Metrics) {
             }
         };
         line.clear();
-        let is_written = serde_json::to_writer(&mut line, &entry).is_ok() && {
-            line.push(b'\n');
-            sinks.iter_mut().fold(true, |good, sink| sink.write(&line).is_ok() && good)
-        };
+        let mut is_written = serde_json::to_writer(&mut line, &entry).is_ok();
+        line.push(b'\n');
+        if is_written {
+            for sink in &mut sinks {
+                is_written &= sink.write(&line).is_ok();
+            }
+        }
         if is_written { metrics.log_written.inc() } else { metrics.log_failed.inc() }
     }
     flush(&mut sinks, metrics);

@@ -15,25 +15,25 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-pub type Sender = SendRequest<Full<Bytes>>;
+pub(crate) type Sender = SendRequest<Full<Bytes>>;
 
-pub async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Sender {
+pub(crate) async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Sender {
     let shaken = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
     let (sender, connection) = within(shaken).await.unwrap();
     tokio::spawn(connection);
     sender
 }
 
-pub async fn connect(address: SocketAddr) -> Sender {
+pub(crate) async fn connect(address: SocketAddr) -> Sender {
     speak(TcpStream::connect(address).await.unwrap()).await
 }
 
-pub fn get(path: &str) -> Request<Full<Bytes>> {
+pub(crate) fn get(path: &str) -> Request<Full<Bytes>> {
     let request = Request::get(format!("http://api.example{path}")).header("authorization", format!("Bearer {TOKEN}"));
     request.body(Full::default()).unwrap()
 }
 
-pub async fn whole(response: Response<Incoming>) -> Result<Bytes, hyper::Error> {
+pub(crate) async fn whole(response: Response<Incoming>) -> Result<Bytes, hyper::Error> {
     within(response.into_body().collect()).await.map(|body| body.to_bytes())
 }
 

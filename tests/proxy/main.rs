@@ -1,5 +1,14 @@
 //! The reverse proxy over real sockets.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that meets the unexpected has failed"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 
