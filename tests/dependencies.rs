@@ -36,7 +36,7 @@ fn cargo(arguments: &[&str]) -> Vec<u8> {
 
 /// The triple of this machine: packages of other ones may not have been fetched.
 fn host() -> String {
-    let rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("-vV").output().unwrap();
+    let rustc = Command::new("rustc").arg("-vV").output().unwrap();
     let text = String::from_utf8(rustc.stdout).unwrap();
     text.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
 }
@@ -58,45 +58,45 @@ fn locked() -> Vec<(String, String)> {
     lock["package"].as_array().unwrap().iter().map(|package| (text(package, "name"), text(package, "source"))).collect()
 }
 
-/// Whether an SPDX expression can be met by allowed licences: `OR` needs one side, `AND` both.
+/// Whether an SPDX expression can be met by allowed licences: `OR` needs one side, `AND` both. One
+/// that is not understood is not allowed.
 fn is_allowed(expression: &str) -> bool {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     let tokens: Vec<&str> = spaced.split_whitespace().collect();
     let mut rest = tokens.as_slice();
-    let allowed = any_of(&mut rest);
-    allowed && rest.is_empty()
+    any_of(&mut rest).is_some_and(|allowed| allowed && rest.is_empty())
 }
 
-fn any_of(rest: &mut &[&str]) -> bool {
-    let mut allowed = all_of(rest);
+fn any_of(rest: &mut &[&str]) -> Option<bool> {
+    let mut allowed = all_of(rest)?;
     while take(rest, "OR") {
-        allowed |= all_of(rest);
+        allowed |= all_of(rest)?;
     }
-    allowed
+    Some(allowed)
 }
 
-fn all_of(rest: &mut &[&str]) -> bool {
-    let mut allowed = one(rest);
+fn all_of(rest: &mut &[&str]) -> Option<bool> {
+    let mut allowed = one(rest)?;
     while take(rest, "AND") {
-        allowed &= one(rest);
+        allowed &= one(rest)?;
     }
-    allowed
+    Some(allowed)
 }
 
-fn one(rest: &mut &[&str]) -> bool {
+fn one(rest: &mut &[&str]) -> Option<bool> {
     if take(rest, "(") {
-        let allowed = any_of(rest);
-        return take(rest, ")") && allowed;
+        let allowed = any_of(rest)?;
+        return take(rest, ")").then_some(allowed);
     }
-    let Some((name, behind)) = rest.split_first() else { return false };
+    let licence = LICENCES.contains(&next(rest)?);
+    let exception = if take(rest, "WITH") { EXCEPTIONS.contains(&next(rest)?) } else { true };
+    Some(licence && exception)
+}
+
+fn next<'t>(rest: &mut &[&'t str]) -> Option<&'t str> {
+    let (first, behind) = rest.split_first()?;
     *rest = behind;
-    let mut allowed = LICENCES.contains(name);
-    if take(rest, "WITH") {
-        let Some((exception, behind)) = rest.split_first() else { return false };
-        *rest = behind;
-        allowed &= EXCEPTIONS.contains(exception);
-    }
-    allowed
+    Some(first)
 }
 
 fn take(rest: &mut &[&str], token: &str) -> bool {

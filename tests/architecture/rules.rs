@@ -3,13 +3,13 @@
 use crate::source::{Reference, Source};
 
 /// A room of `src/` and the rooms that it may name.
-pub struct Room {
+pub(crate) struct Room {
     /// Its name, as in `crate::name`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Whether it is below the edges: no runtime, socket, file, clock or random source.
-    pub is_pure: bool,
+    pub(crate) is_pure: bool,
     /// The rooms it may name.
-    pub may: &'static [&'static str],
+    pub(crate) may: &'static [&'static str],
 }
 
 const fn pure(name: &'static str, may: &'static [&'static str]) -> Room {
@@ -24,7 +24,7 @@ const fn edge(name: &'static str, may: &'static [&'static str]) -> Room {
 const OF_A_DOOR: &[&str] = &["authorize", "snapshot", "api_map", "token", "policy", "json_filter", "http_client", "sources", "observe"];
 
 /// Every room there may be, from the ground up. A new room is written in here with its rule.
-pub const ROOMS: &[Room] = &[
+pub(crate) const ROOMS: &[Room] = &[
     pure("policy", &[]),
     pure("json_filter", &[]),
     pure("api_map", &["policy", "json_filter"]),
@@ -46,15 +46,42 @@ pub const ROOMS: &[Room] = &[
     edge(
         "gateway",
         &[
-            "proxy", "pingora", "envoy", "forward_auth", "admin", "control", "store", "cases", "config", "sources", "http_client", "observe", "authorize",
-            "snapshot", "api_map", "token", "policy",
+            "proxy",
+            "pingora",
+            "envoy",
+            "forward_auth",
+            "admin",
+            "control",
+            "store",
+            "cases",
+            "config",
+            "sources",
+            "http_client",
+            "observe",
+            "authorize",
+            "snapshot",
+            "api_map",
+            "token",
+            "policy",
         ],
     ),
     edge("demo", &["gateway", "control", "config", "cases", "observe", "authorize", "snapshot", "api_map", "token", "policy"]),
     edge(
         "cli",
         &[
-            "demo", "gateway", "control", "cases", "config", "sources", "http_client", "observe", "authorize", "snapshot", "api_map", "token", "policy",
+            "demo",
+            "gateway",
+            "control",
+            "cases",
+            "config",
+            "sources",
+            "http_client",
+            "observe",
+            "authorize",
+            "snapshot",
+            "api_map",
+            "token",
+            "policy",
             "json_filter",
         ],
     ),
@@ -118,19 +145,19 @@ const LONG_FILES: &[(&str, &str)] = &[
 ];
 
 /// Lines without tests past which a file is split.
-pub const LONGEST_FILE: usize = 450;
+pub(crate) const LONGEST_FILE: usize = 450;
 
 /// A file of `src/`.
-pub struct File<'a> {
+pub(crate) struct File<'a> {
     /// Its path below `src/`, with `/`.
-    pub path: &'a str,
+    pub(crate) path: &'a str,
     /// Its content.
-    pub source: &'a Source,
+    pub(crate) source: &'a Source,
 }
 
 impl File<'_> {
     /// The room that the file belongs to.
-    pub fn room(&self) -> &str {
+    pub(crate) fn room(&self) -> &str {
         let first = self.path.split('/').next().unwrap_or_default();
         first.strip_suffix(".rs").unwrap_or(first)
     }
@@ -142,7 +169,7 @@ impl File<'_> {
     }
 
     /// Every rule that the file breaks, one sentence each.
-    pub fn offences(&self) -> Vec<String> {
+    pub(crate) fn offences(&self) -> Vec<String> {
         let mut found = self.offences_of_name();
         let Some(room) = ROOMS.iter().find(|room| room.name == self.room()) else {
             // `lib.rs` is the map of the rooms and belongs to none.
@@ -214,7 +241,7 @@ fn outside(path: &[&str]) -> Option<&'static str> {
 }
 
 /// Rooms that stand on themselves by way of others.
-pub fn cycles() -> Vec<String> {
+pub(crate) fn cycles() -> Vec<String> {
     let reaches = |from: &str, to: &str| {
         let mut open = vec![from];
         let mut seen: Vec<&str> = Vec::new();

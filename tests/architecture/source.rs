@@ -3,45 +3,45 @@
 
 /// A path that a file names, such as `crate::policy::Problem`, with a `use` tree written out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reference {
+pub(crate) struct Reference {
     /// The line, counted from 1.
-    pub line: usize,
+    pub(crate) line: usize,
     /// The segments.
-    pub path: Vec<String>,
+    pub(crate) path: Vec<String>,
 }
 
 /// A file without what does not count.
-pub struct Source {
+pub(crate) struct Source {
     code: String,
     test_modules: Vec<String>,
 }
 
 impl Source {
     /// Reads the text of a file.
-    pub fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         let (code, test_modules) = without_test_items(&without_comments_and_texts(text));
         Self { code, test_modules }
     }
 
     /// The modules that this file declares for tests alone.
-    pub fn test_modules(&self) -> &[String] {
+    pub(crate) fn test_modules(&self) -> &[String] {
         &self.test_modules
     }
 
     /// Lines of the file that are not of test items; blank lines and comments count.
-    pub fn lines(&self) -> usize {
+    pub(crate) fn lines(&self) -> usize {
         self.code.lines().filter(|line| *line != TEST_LINE).count()
     }
 
     /// Every module that the file opens or declares.
-    pub fn modules(&self) -> Vec<String> {
+    pub(crate) fn modules(&self) -> Vec<String> {
         let tokens = tokens(&self.code);
         let pairs = tokens.iter().zip(tokens.iter().skip(1));
         pairs.filter(|((_, first), _)| first == "mod").map(|(_, (_, name))| name.clone()).collect()
     }
 
     /// Every path of two segments or more, and every path of a `use`.
-    pub fn references(&self) -> Vec<Reference> {
+    pub(crate) fn references(&self) -> Vec<Reference> {
         let tokens = tokens(&self.code);
         let mut found = Vec::new();
         let mut place = 0;
