@@ -18,17 +18,19 @@ use std::sync::Arc;
 /// Refuses what the configuration can say and nothing here can do yet: a door that is asked for and
 /// stays closed must not go unnoticed.
 pub(super) fn require_available(config: &Config) -> Result<(), GatewayError> {
-    let unavailable = [
+    unavailable(config).next().map_or(Ok(()), |what| Err(GatewayError::Unavailable(what)))
+}
+
+/// Everything that the configuration asks for and this version does not have.
+pub fn unavailable(config: &Config) -> impl Iterator<Item = &'static str> {
+    let asked_for = [
         (config.envoy.is_some(), "[envoy]"),
         (config.forward_auth.is_some(), "[forward_auth]"),
         (config.shadow.as_ref().is_some_and(|shadow| shadow.snapshot.is_some()), "shadow.snapshot"),
         (config.decisions.sinks.contains(&config::Sink::Otlp), "decisions.sink `otlp`"),
         (config.decisions.sinks.contains(&config::Sink::Control), "decisions.sink `control`"),
     ];
-    match unavailable.iter().find(|(is_asked_for, _)| *is_asked_for) {
-        Some((_, what)) => Err(GatewayError::Unavailable(what)),
-        None => Ok(()),
-    }
+    asked_for.into_iter().filter(|(is_asked_for, _)| *is_asked_for).map(|(_, what)| what)
 }
 
 /// The proxy's own settings.
