@@ -2,9 +2,9 @@
 //! one per line.
 
 mod check;
-mod demo;
-mod diff;
-mod explain;
+
+
+
 mod filter;
 mod input;
 mod map;
@@ -28,14 +28,10 @@ pub struct Arguments {
 enum Command {
     /// Runs the data plane: the proxy and its admin listener, each where its `listen` is set.
     Serve(serve::Arguments),
-    /// Runs everything in one process on loopback, with seeded data and a small LUSID-like upstream.
-    Demo(demo::Arguments),
     /// Validates configuration, API maps and snapshot, and prints all problems with their place.
     Check(check::Arguments),
     /// Runs case files through the real pipeline without sockets.
     Test(test::Arguments),
-    /// Says the verdict on a call and why.
-    Explain(explain::Arguments),
     /// Filters an answer on standard input as a user would see it.
     Filter(filter::Arguments),
     /// Verifies tokens on standard input, one a line.
@@ -43,8 +39,6 @@ enum Command {
     /// Works on API maps.
     #[command(subcommand)]
     Map(map::Command),
-    /// Says which users gain or lose what between two snapshots.
-    Diff(diff::Arguments),
     /// Asks a running gateway whether it is ready; for container health checks.
     Health(serve::HealthArguments),
 }
@@ -54,14 +48,11 @@ enum Command {
 pub fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
-        Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
-        Command::Explain(arguments) => explain::run(&arguments),
         Command::Filter(arguments) => filter::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
         Command::Map(command) => map::run(&command),
-        Command::Diff(arguments) => diff::run(&arguments),
         Command::Health(arguments) => serve::health(&arguments),
     };
     match result {

@@ -1,0 +1,194 @@
+//! The composition root: a checked configuration becomes running doors. Everything is bound before
+//! anything starts, so that a wrong address is an error of the start and not of the first call.
+//! It prints nothing and decides nothing.
+
+mod certificates;
+mod settings;
+mod sources;
+
+pub use settings::unavailable;
+
+use crate::admin::{self, Admin, Listening};
+use crate::api_map::{ApiMap, MapProblem};
+use crate::config::Config;
+use crate::observe::{DecisionLog, DecisionLogError, Labels, Metrics, MetricsError, clock};
+use crate::proxy::{Proxy, ProxyError, Serving, TlsError, Wiring};
+use crate::snapshot::{World, WorldStore};
+use crate::sources::{KeySets, Tokens};
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// How long running answers may take to finish when the process is told to stop.
+const FAREWELL: Duration = Duration::from_secs(30);
+/// How often `ready` looks.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Why the doors could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// A section asks for what this version does not have.
+    #[error("{0} is not available in this version")]
+    Unavailable(&'static str),
+    /// A file could not be read.
+    #[error("`{}`: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// An API map is not YAML.
+    #[error("`{}`: {message}", path.display())]
+    Yaml {
+        /// The file.
+        path: PathBuf,
+        /// What the reader said.
+        message: String,
+    },
+    /// The API maps have problems: all of them, one a line.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Maps(Vec<MapProblem>),
+    /// An upstream's URL or name cannot be used.
+    #[error("proxy.upstream: `{0}` cannot be reached by its name")]
+    Upstream(String),
+    /// The snapshot's token cannot be sent.
+    #[error("snapshot.token: it cannot stand in a header")]
+    Token,
+    /// Certificates cannot be used.
+    #[error("proxy: {0}")]
+    Tls(#[from] TlsError),
+    /// The sources cannot ask over HTTP.
+    #[error(transparent)]
+    Client(#[from] crate::http_client::HttpError),
+    /// The proxy could not be started.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// The operator's door could not be bound.
+    #[error("cannot listen on `{address}`: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The metrics could not be set up.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// The decision log could not be opened.
+    #[error(transparent)]
+    Log(#[from] DecisionLogError),
+}
+
+/// Running doors. Dropping it closes them at once; `run` lets running answers finish.
+pub struct Gateway {
+    listening: Listening,
+    world: Arc<WorldStore>,
+    keys: Arc<KeySets>,
+    serving: Option<Serving>,
+    /// Sources, certificates and the operator's door; they end with this.
+    tasks: JoinSet<()>,
+}
+
+impl Gateway {
+    /// Binds every address, loads the API maps, starts the sources, then serves. The first snapshot is
+    /// not waited for: until it is in force calls are refused with 503.
+    ///
+    /// # Errors
+    /// When an address cannot be bound, a file cannot be used, or a thread cannot be started.
+    pub async fn start(config: Config) -> Result<Self, GatewayError> {
+        settings::require_available(&config)?;
+        let tls = settings::server_tls(&config.proxy)?;
+        let proxy = match config.proxy.listen.is_empty() {
+            true => None,
+            false => Some(Proxy::bind(settings::proxy(&config.proxy, tls.clone())?)?),
+        };
+        let admin = bind(&config.admin.listen).await?;
+        let maps = settings::maps(&config.api.maps)?;
+        let metrics = Arc::new(Metrics::new(&labels(&config, &maps))?);
+        let log = Arc::new(DecisionLog::open(&settings::log(&config.decisions), Arc::clone(&metrics))?);
+        let world = World { maps: Arc::new(maps), settings: Arc::new(settings::world(&config)), ..World::default() };
+        let world = Arc::new(WorldStore::new(world));
+
+        let mut tasks = JoinSet::new();
+        let keys = sources::start(&config, &world, &metrics, &mut tasks)?;
+        if let (Some(tls), Some(paths)) = (tls, config.proxy.tls) {
+            tasks.spawn(certificates::keep_fresh(tls, paths));
+        }
+        let listening = Listening {
+            proxy: proxy.as_ref().map(|proxy| proxy.addresses().to_vec()).unwrap_or_default(),
+            admin: admin.iter().filter_map(|listener| listener.local_addr().ok()).collect(),
+        };
+        let tokens = Arc::new(Tokens::new(Arc::clone(&keys), Arc::clone(&metrics) as _));
+        let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log };
+        let serving = proxy.map(|proxy| proxy.serve(&wiring)).transpose()?;
+        let connections = serving.as_ref().map_or_else(|| Arc::new(AtomicUsize::new(0)), Serving::connections);
+        let state = Admin {
+            world: Arc::clone(&world),
+            metrics,
+            keys: Arc::clone(&keys),
+            connections,
+            listening: listening.clone(),
+            started: clock::monotonic(),
+        };
+        for listener in admin {
+            tasks.spawn(operate(listener, state.clone()));
+        }
+        Ok(Self { listening, world, keys, serving, tasks })
+    }
+
+    /// The bound addresses of every door.
+    #[must_use]
+    pub fn listening(&self) -> &Listening {
+        &self.listening
+    }
+
+    /// Waits until calls can be judged: a snapshot is in force and every issuer's keys were tried.
+    pub async fn ready(&self) {
+        while self.world.load().snapshot.policies.revision() == 0 || !self.keys.tried_once() {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Serves until the future ends, then lets running answers finish, within 30 seconds.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
+        shutdown.await;
+        if let Some(serving) = self.serving.take() {
+            serving.stop(FAREWELL).await;
+        }
+        self.tasks.shutdown().await;
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Gateway").field("listening", &self.listening).finish_non_exhaustive()
+    }
+}
+
+async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, GatewayError> {
+    let mut listeners = Vec::with_capacity(addresses.len());
+    for &address in addresses {
+        listeners.push(TcpListener::bind(address).await.map_err(|source| GatewayError::Listen { address, source })?);
+    }
+    Ok(listeners)
+}
+
+async fn operate(listener: TcpListener, state: Admin) {
+    if let Err(error) = admin::serve(listener, state, std::future::pending()).await {
+        tracing::error!(%error, "the operator's door is closed");
+    }
+}
+
+fn labels(config: &Config, maps: &ApiMap) -> Labels {
+    Labels {
+        entities: maps.entities().iter().map(|entity| entity.name.to_string()).collect(),
+        issuers: config.issuers.iter().map(|issuer| issuer.issuer.rules.issuer.to_string()).collect(),
+    }
+}

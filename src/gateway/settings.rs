@@ -1,0 +1,154 @@
+//! The configuration's sections as the settings of the rooms they belong to.
+
+use super::GatewayError;
+use crate::api_map::ApiMap;
+use crate::config::{self, Config, ShadowMode};
+use crate::observe::{LogSettings, OnFull, Sink, When};
+use crate::proxy::{self, ServerTls, UpstreamTls, UpstreamUrl};
+use crate::snapshot;
+use http::Uri;
+use http::uri::Scheme;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use serde_json::Value;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Refuses what the configuration can say and nothing here can do yet: a door that is asked for and
+/// stays closed must not go unnoticed.
+pub(super) fn require_available(config: &Config) -> Result<(), GatewayError> {
+    unavailable(config).next().map_or(Ok(()), |what| Err(GatewayError::Unavailable(what)))
+}
+
+/// Everything that the configuration asks for and this version does not have.
+pub fn unavailable(config: &Config) -> impl Iterator<Item = &'static str> {
+    let asked_for = [
+        (config.envoy.is_some(), "[envoy]"),
+        (config.forward_auth.is_some(), "[forward_auth]"),
+        (config.shadow.as_ref().is_some_and(|shadow| shadow.snapshot.is_some()), "shadow.snapshot"),
+        (config.decisions.sinks.contains(&config::Sink::Otlp), "decisions.sink `otlp`"),
+        (config.decisions.sinks.contains(&config::Sink::Control), "decisions.sink `control`"),
+    ];
+    asked_for.into_iter().filter(|(is_asked_for, _)| *is_asked_for).map(|(_, what)| what)
+}
+
+/// The proxy's own settings.
+pub(super) fn proxy(section: &config::Proxy, tls: Option<ServerTls>) -> Result<proxy::Settings, GatewayError> {
+    let limits = &section.limits;
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    Ok(proxy::Settings {
+        listen: section.listen.clone(),
+        threads: NonZeroUsize::new(section.workers).unwrap_or(cores),
+        upstreams: upstreams(section)?,
+        tls,
+        limits: proxy::Limits {
+            request_head_bytes: limits.request_head_bytes,
+            header_count: limits.header_count,
+            held_answer_bytes: limits.response_item_bytes,
+            header_read_timeout: limits.header_read_timeout,
+            upstream_connect_timeout: limits.upstream_connect_timeout,
+            upstream_read_timeout: limits.upstream_read_timeout,
+            max_connections: limits.max_connections,
+        },
+    })
+}
+
+fn upstreams(section: &config::Proxy) -> Result<Vec<UpstreamUrl>, GatewayError> {
+    let is_tls = |url: &Uri| url.scheme() == Some(&Scheme::HTTPS);
+    let tls = if section.upstream.iter().any(is_tls) {
+        let authority = section.upstream_ca.as_deref().map(read).transpose()?;
+        Some(proxy::client_tls(authority.as_deref())?)
+    } else {
+        None
+    };
+    section.upstream.iter().map(|url| upstream(url, tls.as_ref().filter(|_| is_tls(url)))).collect()
+}
+
+fn upstream(url: &Uri, tls: Option<&Arc<ClientConfig>>) -> Result<UpstreamUrl, GatewayError> {
+    let unusable = || GatewayError::Upstream(url.to_string());
+    let host = url.host().ok_or_else(unusable)?.to_owned();
+    let port = url.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 });
+    let name = || ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(|_| unusable());
+    let tls = tls.map(|config| Ok::<_, GatewayError>(UpstreamTls { config: Arc::clone(config), name: name()? })).transpose()?;
+    Ok(UpstreamUrl { host, port, tls })
+}
+
+/// The certificates to serve with.
+pub(super) fn server_tls(section: &config::Proxy) -> Result<Option<ServerTls>, GatewayError> {
+    let Some(tls) = &section.tls else { return Ok(None) };
+    let (certificate, key) = (read(&tls.certificate)?, read(&tls.key)?);
+    let client_ca = tls.client_ca.as_deref().map(read).transpose()?;
+    Ok(Some(ServerTls::from_pem(&certificate, &key, client_ca.as_deref())?))
+}
+
+/// The API maps, checked together.
+pub(super) fn maps(paths: &[PathBuf]) -> Result<ApiMap, GatewayError> {
+    let documents = paths.iter().map(|path| Ok((path.display().to_string(), yaml(path)?)));
+    let documents = documents.collect::<Result<Vec<_>, GatewayError>>()?;
+    ApiMap::load(&documents).map_err(GatewayError::Maps)
+}
+
+fn yaml(path: &Path) -> Result<Value, GatewayError> {
+    let invalid = |message: String| GatewayError::Yaml { path: path.to_owned(), message };
+    let text = String::from_utf8(read(path)?).map_err(|error| invalid(error.to_string()))?;
+    // The core schema of YAML 1.2: `no` is text.
+    let options = serde_saphyr::options! { strict_booleans: true, no_schema: false };
+    serde_saphyr::from_str_with_options(&text, options).map_err(|error| invalid(error.to_string()))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, GatewayError> {
+    std::fs::read(path).map_err(|source| GatewayError::File { path: path.to_owned(), source })
+}
+
+/// What verdicts depend on.
+pub(super) fn world(config: &Config) -> snapshot::Settings {
+    let limits = &config.proxy.limits;
+    snapshot::Settings {
+        strip_prefix: config.api.strip_prefix.to_string(),
+        denied_status: match config.api.denied_status {
+            config::DeniedStatus::Forbidden => snapshot::DeniedStatus::Forbidden,
+            config::DeniedStatus::NotFound => snapshot::DeniedStatus::NotFound,
+        },
+        max_staleness: config.snapshot.max_staleness,
+        instance_prefix: instance_prefix(config),
+        observe_only: config.shadow.as_ref().is_some_and(|shadow| shadow.mode == ShadowMode::Observe),
+        drop_authorization: !config.proxy.forward_authorization,
+        limits: snapshot::Limits {
+            target_bytes: limits.target_bytes,
+            header_count: limits.header_count,
+            request_body_bytes: limits.request_body_bytes,
+            response_item_bytes: limits.response_item_bytes,
+            response_depth: limits.response_depth,
+            decoded_ratio: limits.decoded_ratio,
+        },
+    }
+}
+
+/// What a problem's `instance` begins with; the decision id follows.
+fn instance_prefix(config: &Config) -> String {
+    let base = config.control.as_ref().map(|control| control.public_url.to_string()).unwrap_or_default();
+    format!("{}/app/insights/logs/", base.trim_end_matches('/'))
+}
+
+/// The decision log.
+pub(super) fn log(section: &config::Decisions) -> LogSettings {
+    let sink = |sink: &config::Sink| match sink {
+        config::Sink::Stdout => Some(Sink::Stdout),
+        config::Sink::File(path) => Some(Sink::File(path.clone())),
+        // Refused by `require_available`.
+        config::Sink::Otlp | config::Sink::Control => None,
+    };
+    LogSettings {
+        sinks: section.sinks.iter().filter_map(sink).collect(),
+        when: match section.when {
+            config::When::All => When::All,
+            config::When::Denied => When::Denied,
+            config::When::Sampled(share) => When::Sampled(share),
+        },
+        on_full: match section.on_full {
+            config::OnFull::Drop => OnFull::Drop,
+            config::OnFull::Block => OnFull::Block,
+        },
+    }
+}

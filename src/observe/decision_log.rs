@@ -1,0 +1,230 @@
+//! The decision log: one JSON line per record, written by a thread of its own behind a bounded
+//! queue. It is told what happened, escapes it by serde and never sees a credential or a body.
+
+use super::{Metrics, Outcome};
+use crate::authorize::{DecisionId, Record};
+use serde::Serialize;
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Stdout, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+/// How many records may wait for the sink.
+const QUEUE: usize = 8192;
+
+/// Where records go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sink {
+    /// Standard output.
+    Stdout,
+    /// A file, appended to.
+    File(PathBuf),
+}
+
+/// Which calls are recorded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum When {
+    /// All of them.
+    All,
+    /// Those that did not get what they asked for.
+    Denied,
+    /// This share of all, between 0 and 1.
+    Sampled(f64),
+}
+
+/// What happens to a record when the queue is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFull {
+    /// It is dropped and counted.
+    Drop,
+    /// The call waits.
+    Block,
+}
+
+/// What the configuration says about the log; no sink means no log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogSettings {
+    /// The sinks; each gets every record.
+    pub sinks: Vec<Sink>,
+    /// Which calls.
+    pub when: When,
+    /// A full queue.
+    pub on_full: OnFull,
+}
+
+/// Why the log could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum DecisionLogError {
+    /// The file cannot be appended to.
+    #[error("cannot open the decision log `{}`: {source}", path.display())]
+    Open {
+        /// The configured file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The writer's thread could not be started.
+    #[error("cannot start the decision log: {0}")]
+    Thread(std::io::Error),
+}
+
+/// One line of the log: the record of the decision, and what became of the call.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogEntry {
+    /// How it ended.
+    #[serde(serialize_with = "outcome_name")]
+    pub outcome: Outcome,
+    /// The status that the client saw.
+    pub status: u16,
+    /// The record that `authorize` made.
+    #[serde(flatten)]
+    pub record: Record,
+}
+
+fn outcome_name<S: serde::Serializer>(outcome: &Outcome, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(outcome.name())
+}
+
+/// The log's entrance. Dropping it writes what is queued.
+#[derive(Debug)]
+pub struct DecisionLog {
+    queue: Option<SyncSender<LogEntry>>,
+    writer: Option<JoinHandle<()>>,
+    when: When,
+    on_full: OnFull,
+    metrics: Arc<Metrics>,
+}
+
+impl DecisionLog {
+    /// Opens the sinks and starts the writer.
+    ///
+    /// # Errors
+    /// When a file cannot be opened or the thread cannot be started.
+    pub fn open(settings: &LogSettings, metrics: Arc<Metrics>) -> Result<Self, DecisionLogError> {
+        let mut log = Self { queue: None, writer: None, when: settings.when, on_full: settings.on_full, metrics };
+        if !settings.sinks.is_empty() {
+            let sinks = settings.sinks.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+            let (sender, receiver) = sync_channel(QUEUE);
+            let metrics = Arc::clone(&log.metrics);
+            let writer = std::thread::Builder::new().name("decision-log".into()).spawn(move || write(&receiver, sinks, &metrics));
+            log.writer = Some(writer.map_err(DecisionLogError::Thread)?);
+            log.queue = Some(sender);
+        }
+        Ok(log)
+    }
+
+    /// Whether there is anybody to write to; without, no record need be kept.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    /// Whether a call that ended so is to be recorded. The sample is drawn by the decision id, which
+    /// is random, so that every door and replica agrees on a call.
+    #[must_use]
+    pub fn wants(&self, decision_id: DecisionId, outcome: Outcome) -> bool {
+        self.is_open()
+            && match self.when {
+                When::All => true,
+                When::Denied => matches!(outcome, Outcome::Refused | Outcome::Failed),
+                When::Sampled(share) => sample(decision_id) < share,
+            }
+    }
+
+    /// Hands a record to the writer.
+    pub fn record(&self, entry: LogEntry) {
+        let Some(queue) = &self.queue else { return };
+        let lost = match self.on_full {
+            OnFull::Block => queue.send(entry).is_err(),
+            OnFull::Drop => matches!(queue.try_send(entry), Err(TrySendError::Full(_) | TrySendError::Disconnected(_))),
+        };
+        if lost {
+            self.metrics.log_dropped.inc();
+        }
+    }
+}
+
+impl Drop for DecisionLog {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(writer) = self.writer.take() {
+            // A writer that panicked has nothing left to write.
+            let _ = writer.join();
+        }
+    }
+}
+
+/// A number in [0, 1) from the id's upper bits.
+#[expect(clippy::cast_precision_loss, reason = "32 bits fit a double exactly")]
+fn sample(decision_id: DecisionId) -> f64 {
+    (decision_id.0 >> 96) as f64 / f64::from(u32::MAX)
+}
+
+enum Out {
+    Stdout(Stdout),
+    File(BufWriter<File>),
+}
+
+impl Out {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<()> {
+        match self {
+            Self::Stdout(out) => out.write_all(line),
+            Self::File(out) => out.write_all(line),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::Stdout(out) => out.flush(),
+            Self::File(out) => out.flush(),
+        }
+    }
+}
+
+fn open(sink: &Sink) -> Result<Out, DecisionLogError> {
+    match sink {
+        Sink::Stdout => Ok(Out::Stdout(std::io::stdout())),
+        Sink::File(path) => {
+            let file = OpenOptions::new().append(true).create(true).open(path);
+            let file = file.map_err(|source| DecisionLogError::Open { path: path.clone(), source })?;
+            Ok(Out::File(BufWriter::new(file)))
+        }
+    }
+}
+
+/// Writes until the last sender is gone; flushes whenever nothing waits.
+fn write(queue: &Receiver<LogEntry>, mut sinks: Vec<Out>, metrics: &Metrics) {
+    let mut line = Vec::new();
+    loop {
+        let entry = match queue.try_recv() {
+            Ok(entry) => entry,
+            Err(TryRecvError::Disconnected) => break,
+            Err(TryRecvError::Empty) => {
+                flush(&mut sinks, metrics);
+                let Ok(entry) = queue.recv() else { break };
+                entry
+            }
+        };
+        line.clear();
+        let mut is_written = serde_json::to_writer(&mut line, &entry).is_ok();
+        line.push(b'\n');
+        if is_written {
+            for sink in &mut sinks {
+                is_written &= sink.write(&line).is_ok();
+            }
+        }
+        if is_written { metrics.log_written.inc() } else { metrics.log_failed.inc() }
+    }
+    flush(&mut sinks, metrics);
+}
+
+fn flush(sinks: &mut [Out], metrics: &Metrics) {
+    for sink in sinks {
+        if sink.flush().is_err() {
+            metrics.log_failed.inc();
+        }
+    }
+}

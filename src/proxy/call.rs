@@ -1,0 +1,225 @@
+//! One call, from the request's head to its answer's: who asks, what `authorize` says, what it
+//! needs first, and the admitted call on its way up. It decides nothing itself.
+
+use super::answer::{self, Caller};
+use super::body::AnswerBody;
+use super::core::Core;
+use super::exit::Exit;
+use super::refuse;
+use super::upstream::RequestBody;
+use super::{framing, metadata};
+use crate::authorize::{Admission, Call, DecisionId, Door, Need, Refusal, RefusalName, Step, UpstreamMetadata, Verdict, authorize};
+use crate::observe::clock;
+use crate::snapshot::World;
+use bytes::{Bytes, BytesMut};
+use http::header::{AUTHORIZATION, EXPECT, HeaderValue};
+use http::request::Parts;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use jiff::Timestamp;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// How often `authorize` may ask for something more before the call is refused.
+const ROUNDS: usize = 64;
+/// What is read of a refused request's body, at most, so that the connection can serve the next.
+const DRAINED_BYTES: u64 = 64 * 1024;
+const DRAINED_WITHIN: Duration = Duration::from_millis(500);
+
+/// The client's end of a connection.
+pub(super) struct Peer {
+    pub(super) address: HeaderValue,
+    pub(super) scheme: HeaderValue,
+    /// Set when an answer leaves while its request is still coming.
+    pub(super) linger: Arc<AtomicBool>,
+}
+
+/// The facts of one call.
+struct Arrived<'a> {
+    core: &'a Rc<Core>,
+    peer: &'a Peer,
+    world: Arc<World>,
+    decision_id: DecisionId,
+    now: Timestamp,
+    started: Instant,
+}
+
+/// The request's body: on the wire, or read whole because `authorize` asked for it.
+enum Received {
+    Coming(Incoming),
+    Whole(Bytes),
+}
+
+/// Answers one request.
+pub(super) async fn answer(core: Rc<Core>, peer: &Peer, request: Request<Incoming>) -> Response<AnswerBody> {
+    let started = clock::monotonic();
+    let arrived = Arrived { core: &core, peer, world: core.wiring.world.load(), decision_id: core.ids.next(), now: clock::now(), started };
+    let (version, id) = (request.version(), arrived.decision_id);
+    let (head, incoming) = request.into_parts();
+    let mut received = Received::Coming(incoming);
+    let exit = Exit::new(&core, id);
+    let (refusal, is_last) = match arrived.admit(&head, &mut received, &exit).await {
+        Ok(admission) => match arrived.carry(admission, head, received, &exit).await {
+            Ok(response) => return response,
+            Err(refusal) => (refusal, false),
+        },
+        Err(refusal) => (refusal, !drained(&head, received).await),
+    };
+    if is_last || refusal.closes_connection() {
+        peer.linger.store(true, Ordering::Relaxed);
+    }
+    exit.refused(&refusal);
+    refuse::answer(&arrived.world, id, &refusal, version, is_last)
+}
+
+impl Arrived<'_> {
+    /// Asks `authorize`, and fetches what it needs, until there is a verdict.
+    async fn admit(&self, head: &Parts, received: &mut Received, exit: &Exit) -> Result<Box<Admission>, Refusal> {
+        let identity = self.core.wiring.tokens.identify(&head.headers, self.now).await;
+        let target = framing::target(&head.uri, head.version);
+        let mut metadata = UpstreamMetadata::default();
+        for _ in 0..ROUNDS {
+            let call = Call {
+                door: Door::Proxy,
+                decision_id: self.decision_id,
+                method: head.method.as_str(),
+                target: &target,
+                headers: &head.headers,
+                authority: head.uri.authority().map(http::uri::Authority::as_str),
+                identity: &identity,
+                body: received.whole(),
+                metadata: &metadata,
+            };
+            match self.decide(&call) {
+                Step::Done(Verdict::Admit(admission)) => {
+                    exit.keep(admission.record());
+                    return Ok(admission);
+                }
+                Step::Done(Verdict::Refuse(refused)) => {
+                    exit.keep(&refused.record);
+                    return Err(refused.refusal);
+                }
+                Step::Need(Need::Body { limit }) => received.read(limit, self.core.upstream.read_timeout()).await?,
+                Step::Need(Need::Metadata(targets)) => {
+                    let reading = metadata::fetch(Rc::clone(&self.core.upstream), targets, self.authorization(head));
+                    for (target, body) in reading.await {
+                        metadata.insert(&target, body.as_deref());
+                    }
+                }
+            }
+        }
+        Err(Refusal::new(RefusalName::AccessDenied, "Access is denied.", "the call could not be decided"))
+    }
+
+    fn decide(&self, call: &Call<'_>) -> Step {
+        let before = clock::monotonic();
+        let step = authorize(&self.world, call, self.now);
+        self.core.wiring.metrics.decision.observe(before.elapsed().as_secs_f64());
+        step
+    }
+
+    /// The caller's own credential for metadata reads, unless it is not to be passed on.
+    fn authorization(&self, head: &Parts) -> Option<HeaderValue> {
+        head.headers.get(AUTHORIZATION).filter(|_| !self.world.settings.drop_authorization).cloned()
+    }
+
+    /// Sends the admitted call up and turns its answer into the client's.
+    async fn carry(
+        &self,
+        admission: Box<Admission>,
+        mut head: Parts,
+        received: Received,
+        exit: &Exit,
+    ) -> Result<Response<AnswerBody>, Refusal> {
+        let version = head.version;
+        let authorization = self.authorization(&head);
+        let upgrade = if admission.is_upgrade() { framing::upgrade_asked(&head.headers, version) } else { None };
+        let on_upgrade = upgrade.as_ref().and_then(|_| head.extensions.remove::<OnUpgrade>());
+        let host = framing::host(&head.headers, &head.uri);
+        let body = received.into_body();
+        admission.edit_request(&mut head.headers);
+        framing::dress_request(&mut head.headers, self.peer, host, upgrade, version);
+        framing::frame_request(&mut head.headers, &head.method, body.is_end_stream(), body.size_hint().exact());
+        let before = clock::monotonic();
+        let sent = self.core.upstream.send(admission, head, body).await?;
+        let waited = before.elapsed();
+        let metrics = &self.core.wiring.metrics;
+        metrics.upstream.observe(waited.as_secs_f64());
+        let caller = Caller { version, authorization, on_upgrade };
+        let response = answer::translate(self.core, sent, caller, exit).await;
+        metrics.added_latency.observe(self.started.elapsed().saturating_sub(waited).as_secs_f64());
+        response
+    }
+}
+
+impl Received {
+    fn whole(&self) -> Option<&[u8]> {
+        match self {
+            Self::Coming(_) => None,
+            Self::Whole(bytes) => Some(bytes),
+        }
+    }
+
+    /// Reads the body whole: it is complete and within the limit before anything is decided on it.
+    async fn read(&mut self, limit: usize, silence: Duration) -> Result<(), Refusal> {
+        let Self::Coming(incoming) = self else { return Ok(()) };
+        if incoming.size_hint().lower() > limit as u64 {
+            return Err(Refusal::body_too_large(limit));
+        }
+        let mut whole = BytesMut::new();
+        loop {
+            let frame = timeout(silence, incoming.frame()).await;
+            let frame = frame.map_err(|_| incomplete("the request body did not come in time"))?;
+            let Some(frame) = frame else { break };
+            let frame = frame.map_err(|error| incomplete(format!("the request body broke off: {error}")))?;
+            // Request trailers are dropped.
+            let Ok(chunk) = frame.into_data() else { continue };
+            if whole.len() + chunk.len() > limit {
+                return Err(Refusal::body_too_large(limit));
+            }
+            whole.extend_from_slice(&chunk);
+        }
+        *self = Self::Whole(whole.freeze());
+        Ok(())
+    }
+
+    fn into_body(self) -> RequestBody {
+        match self {
+            Self::Coming(incoming) => RequestBody::streaming(incoming),
+            Self::Whole(bytes) if bytes.is_empty() => RequestBody::Empty,
+            Self::Whole(bytes) => RequestBody::Whole(Some(bytes)),
+        }
+    }
+}
+
+fn incomplete(reason: impl Into<String>) -> Refusal {
+    Refusal::new(RefusalName::InvalidRequest, "The request body is incomplete.", reason)
+}
+
+/// Whether a refused request was taken in to its end, so that its connection can serve the next.
+/// A body that is large, or waits for our leave to come, is not read.
+async fn drained(head: &Parts, received: Received) -> bool {
+    let Received::Coming(mut incoming) = received else { return true };
+    if incoming.is_end_stream() {
+        return true;
+    }
+    let is_small = incoming.size_hint().upper().is_some_and(|length| length <= DRAINED_BYTES);
+    if !is_small || head.headers.contains_key(EXPECT) {
+        return false;
+    }
+    let to_its_end = async {
+        while let Some(frame) = incoming.frame().await {
+            if frame.is_err() {
+                return false;
+            }
+        }
+        true
+    };
+    timeout(DRAINED_WITHIN, to_its_end).await.unwrap_or(false)
+}

@@ -1,0 +1,85 @@
+//! Decision ids: 128 random bits each, from a generator per thread that is seeded by the system
+//! once. They name calls and are no secrets; making one never blocks.
+
+use crate::authorize::DecisionId;
+use aws_lc_rs::rand;
+use http::HeaderValue;
+use std::cell::Cell;
+
+/// A thread's generator (xoshiro256++).
+pub(super) struct Ids {
+    state: Cell<[u64; 4]>,
+}
+
+impl Ids {
+    /// A seed from the system; `None` when it has none.
+    pub(super) fn seed() -> Option<[u64; 4]> {
+        let mut words = [[0_u8; 8]; 4];
+        for word in &mut words {
+            rand::fill(word).ok()?;
+        }
+        let seed = words.map(u64::from_ne_bytes);
+        (seed != [0; 4]).then_some(seed)
+    }
+
+    /// A generator that starts at this seed.
+    pub(super) fn new(seed: [u64; 4]) -> Self {
+        Self { state: Cell::new(seed) }
+    }
+
+    /// The next id.
+    pub(super) fn next(&self) -> DecisionId {
+        DecisionId((u128::from(self.draw()) << 64) | u128::from(self.draw()))
+    }
+
+    fn draw(&self) -> u64 {
+        let [mut a, mut b, mut c, mut d] = self.state.get();
+        let drawn = a.wrapping_add(d).rotate_left(23).wrapping_add(a);
+        let shifted = b << 17;
+        c ^= a;
+        d ^= b;
+        b ^= c;
+        a ^= d;
+        c ^= shifted;
+        d = d.rotate_left(45);
+        self.state.set([a, b, c, d]);
+        drawn
+    }
+}
+
+/// The id as a header's value: 32 lower-case hexadecimal digits.
+pub(super) fn header_value(id: DecisionId) -> HeaderValue {
+    let mut text = [0_u8; 32];
+    let nibbles = (0..32_u32).rev().map(|place| (id.0 >> (4 * place)) & 0xf);
+    for (digit, nibble) in text.iter_mut().zip(nibbles) {
+        *digit = match u8::try_from(nibble) {
+            Ok(small @ 0..=9) => b'0' + small,
+            Ok(large) => b'a' + (large - 10),
+            Err(_) => b'0',
+        };
+    }
+    // Hexadecimal digits are always a valid value.
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_is_the_id_as_it_is_written() {
+        let ids = Ids::new(Ids::seed().unwrap());
+        for _ in 0..100 {
+            let id = ids.next();
+            assert_eq!(header_value(id).to_str().unwrap(), id.to_string());
+        }
+        assert_eq!(header_value(DecisionId(0)).to_str().unwrap(), "0".repeat(32));
+    }
+
+    #[test]
+    fn two_threads_share_no_ids() {
+        let (one, other) = (Ids::new(Ids::seed().unwrap()), Ids::new(Ids::seed().unwrap()));
+        let drawn: std::collections::HashSet<u128> = (0..1000).flat_map(|_| [one.next().0, other.next().0]).collect();
+        assert_eq!(drawn.len(), 2000);
+    }
+}

@@ -1,0 +1,40 @@
+//! Access metadata that only the upstream knows, read for one call: a few at a time, each bounded
+//! in size and time. A read that fails makes the metadata unknown, never empty.
+
+use super::upstream::Upstream;
+use bytes::Bytes;
+use http::HeaderValue;
+use std::rc::Rc;
+use tokio::task::JoinSet;
+
+/// How many are read at once for one call.
+const AT_ONCE: usize = 8;
+
+/// The answers by target; `None` where there is none.
+pub(super) type Answers = Vec<(String, Option<Bytes>)>;
+
+/// Reads all targets with the caller's own authorization.
+pub(super) async fn fetch(upstream: Rc<Upstream>, targets: Vec<String>, authorization: Option<HeaderValue>) -> Answers {
+    let mut answers = Answers::with_capacity(targets.len());
+    let mut reading = JoinSet::new();
+    for target in targets {
+        if reading.len() >= AT_ONCE {
+            take(&mut reading, &mut answers).await;
+        }
+        let (upstream, authorization) = (Rc::clone(&upstream), authorization.clone());
+        reading.spawn_local(async move {
+            let body = upstream.metadata(&target, authorization).await;
+            (target, body)
+        });
+    }
+    while !reading.is_empty() {
+        take(&mut reading, &mut answers).await;
+    }
+    answers
+}
+
+async fn take(reading: &mut JoinSet<(String, Option<Bytes>)>, answers: &mut Answers) {
+    if let Some(Ok(answer)) = reading.join_next().await {
+        answers.push(answer);
+    }
+}

@@ -1,0 +1,176 @@
+//! The reverse proxy, on hyper: one thread per core, each with its own runtime, listener and pool
+//! of upstream connections. It translates a request into a call, asks `authorize`, and carries
+//! bytes; it never decides anything itself, and nothing reaches the upstream without an admission.
+
+mod answer;
+mod body;
+mod call;
+mod connection;
+mod core;
+mod draining;
+mod exit;
+mod filtered;
+mod framing;
+mod ids;
+mod listen;
+mod metadata;
+mod refuse;
+mod stream;
+mod tls;
+mod upgrade;
+mod upstream;
+
+pub use tls::{ServerTls, TlsError, client_tls};
+pub use upstream::{UpstreamTls, UpstreamUrl};
+
+use crate::observe::{DecisionLog, Metrics};
+use crate::snapshot::WorldStore;
+use crate::sources::Tokens;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// What the proxy is told by the configuration (interfaces §2).
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Addresses to listen on; port 0 lets the system choose.
+    pub listen: Vec<SocketAddr>,
+    /// How many threads serve; each has its own listener, connections and pool.
+    pub threads: NonZeroUsize,
+    /// Where calls go; several take turns.
+    pub upstreams: Vec<UpstreamUrl>,
+    /// Certificates to serve with, or plain text.
+    pub tls: Option<ServerTls>,
+    /// Limits and timeouts, all finite.
+    pub limits: Limits,
+}
+
+/// Finite limits and timeouts of the door itself; those of a call stand in the world's settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of a request's head.
+    pub request_head_bytes: usize,
+    /// Header fields of a request.
+    pub header_count: usize,
+    /// Bytes of an answer that must be held whole (an HTTP/1.0 client of a filtered answer).
+    pub held_answer_bytes: usize,
+    /// Time for a request's head, a TLS handshake, and between two requests.
+    pub header_read_timeout: Duration,
+    /// Time to reach the upstream.
+    pub upstream_connect_timeout: Duration,
+    /// Time between two signs of life of the upstream.
+    pub upstream_read_timeout: Duration,
+    /// Connections of clients at once, over all threads.
+    pub max_connections: usize,
+}
+
+/// What the proxy works with: made by the composition root, shared with the other doors.
+#[derive(Clone)]
+pub struct Wiring {
+    /// The world in force.
+    pub world: Arc<WorldStore>,
+    /// Who a bearer is.
+    pub tokens: Arc<Tokens>,
+    /// Where calls are counted.
+    pub metrics: Arc<Metrics>,
+    /// Where calls are recorded.
+    pub log: Arc<DecisionLog>,
+}
+
+/// Why the proxy could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// An address could not be bound.
+    #[error("cannot listen on `{address}`: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A thread or its runtime could not be started.
+    #[error("cannot start a proxy thread: {0}")]
+    Thread(std::io::Error),
+    /// The system gave no randomness for decision ids.
+    #[error("no randomness for decision ids")]
+    Randomness,
+    /// Certificates cannot be used.
+    #[error("{0}")]
+    Tls(TlsError),
+}
+
+/// A proxy whose addresses are bound and that does not serve yet.
+#[derive(Debug)]
+pub struct Proxy {
+    settings: Settings,
+    listeners: Vec<Vec<std::net::TcpListener>>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Proxy {
+    /// Binds every address, once per thread.
+    ///
+    /// # Errors
+    /// When an address cannot be bound.
+    pub fn bind(settings: Settings) -> Result<Self, ProxyError> {
+        let (listeners, addresses) = listen::bind(&settings.listen, settings.threads)?;
+        Ok(Self { settings, listeners, addresses })
+    }
+
+    /// The addresses that were bound, with their real ports.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// When a thread, its runtime or its random source cannot be made.
+    pub fn serve(self, wiring: &Wiring) -> Result<Serving, ProxyError> {
+        let (stop, stopped) = watch::channel(false);
+        let (running, ended) = mpsc::channel(1);
+        let connections = Arc::new(AtomicUsize::new(0));
+        for listeners in self.listeners {
+            let core = core::Blueprint {
+                settings: self.settings.clone(),
+                wiring: wiring.clone(),
+                connections: Arc::clone(&connections),
+                stopped: stopped.clone(),
+                running: running.clone(),
+            };
+            core.start(listeners)?;
+        }
+        Ok(Serving { stop, ended, connections })
+    }
+}
+
+/// A proxy that serves. Dropping it cuts every connection; `stop` lets running answers finish.
+#[derive(Debug)]
+pub struct Serving {
+    stop: watch::Sender<bool>,
+    ended: mpsc::Receiver<()>,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Serving {
+    /// Connections that clients hold open.
+    #[must_use]
+    pub fn connections(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.connections)
+    }
+
+    /// Accepts nothing more, lets running answers finish until the deadline, then cuts the rest.
+    pub async fn stop(mut self, deadline: Duration) {
+        self.stop.send_replace(true);
+        // Every thread holds a sender; the channel ends with the last of them.
+        let all_ended = tokio::time::timeout(deadline, self.ended.recv()).await;
+        if all_ended.is_err() {
+            drop(self.stop);
+            self.ended.recv().await;
+        }
+    }
+}

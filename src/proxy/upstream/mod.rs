@@ -1,0 +1,223 @@
+//! The upstream side of one thread. `send` takes the admission by value: without one, nothing of a
+//! client's call gets here. Metadata reads are the door's own and carry no body.
+
+mod connect;
+mod pool;
+mod request_body;
+
+pub(super) use pool::Lease;
+pub(super) use request_body::RequestBody;
+
+use super::Limits;
+use super::framing;
+use crate::authorize::{Admission, Refusal, RefusalName};
+use crate::observe::clock;
+use bytes::Bytes;
+use connect::Reached;
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderMap, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode, Uri, Version};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use pool::Peer;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use std::cell::Cell;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// The largest metadata answer that is read; a larger one is unknown.
+const METADATA_BYTES: usize = 64 * 1024;
+/// How often a call is sent again when a pooled connection turns out to be closed.
+const STALE_CONNECTIONS: usize = 3;
+
+/// An upstream from the configuration.
+#[derive(Clone, Debug)]
+pub struct UpstreamUrl {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// How to verify it, when it is spoken to by TLS.
+    pub tls: Option<UpstreamTls>,
+}
+
+/// TLS towards an upstream.
+#[derive(Clone, Debug)]
+pub struct UpstreamTls {
+    /// Roots and versions.
+    pub config: Arc<ClientConfig>,
+    /// The name its certificate must have.
+    pub name: ServerName<'static>,
+}
+
+/// The upstreams as one thread sees them.
+pub(super) struct Upstream {
+    peers: Vec<Rc<Peer>>,
+    turn: Cell<usize>,
+    connect_timeout: Duration,
+    read_timeout: Duration,
+}
+
+/// An answer's head, with the admission that it must pass and the connection that its body comes on.
+pub(super) struct Sent {
+    pub(super) admission: Box<Admission>,
+    pub(super) response: Response<Incoming>,
+    pub(super) lease: Lease,
+}
+
+/// Why there is no answer.
+enum Fault {
+    /// Nothing was written on this connection: the request is here again.
+    Unsent(Box<Request<RequestBody>>),
+    /// The connection ended before a byte of the answer.
+    Closed,
+    Refused(Refusal),
+}
+
+impl Upstream {
+    pub(super) fn new(upstreams: &[UpstreamUrl], limits: &Limits) -> Self {
+        Self {
+            peers: upstreams.iter().map(|upstream| Rc::new(Peer::new(upstream))).collect(),
+            turn: Cell::new(0),
+            connect_timeout: limits.upstream_connect_timeout,
+            read_timeout: limits.upstream_read_timeout,
+        }
+    }
+
+    /// The time within which the upstream must show a sign of life.
+    pub(super) fn read_timeout(&self) -> Duration {
+        self.read_timeout
+    }
+
+    /// Sends an admitted call and waits for the head of its answer.
+    pub(super) async fn send(&self, admission: Box<Admission>, mut head: Parts, body: RequestBody) -> Result<Sent, Refusal> {
+        let uri = framing::upstream_uri(&head.uri, admission.target());
+        head.uri = uri.ok_or_else(|| unavailable("the authorized target is no request target"))?;
+        head.version = Version::HTTP_11;
+        head.extensions.clear();
+        let (response, lease) = self.exchange(Request::from_parts(head, body)).await?;
+        Ok(Sent { admission, response, lease })
+    }
+
+    /// Reads the metadata at a target: the body of a plain 200, or `None` (semantics §9, "Metadata").
+    pub(super) async fn metadata(&self, target: &str, authorization: Option<HeaderValue>) -> Option<Bytes> {
+        let mut request = Request::new(RequestBody::Empty);
+        *request.uri_mut() = framing::upstream_uri(&Uri::default(), target)?;
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if let Some(authorization) = authorization {
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        let (response, lease) = self.exchange(request).await.ok()?;
+        if response.status() != StatusCode::OK || response.headers().contains_key(CONTENT_ENCODING) {
+            return None;
+        }
+        let body = Limited::new(response.into_body(), METADATA_BYTES).collect();
+        let body = timeout(self.read_timeout, body).await.ok()?.ok()?.to_bytes();
+        lease.give_back();
+        Some(body)
+    }
+
+    /// One request and the head of its answer, again on another connection where that is safe:
+    /// nothing was written, or a reused connection ended without a byte and the request may be
+    /// repeated.
+    async fn exchange(&self, mut request: Request<RequestBody>) -> Result<(Response<Incoming>, Lease), Refusal> {
+        let mut stale = 0;
+        loop {
+            let may_reuse = stale < STALE_CONNECTIONS;
+            let mut lease = self.reach(may_reuse).await?;
+            request.headers_mut().insert(HOST, lease.peer().authority.clone());
+            let spare = if lease.is_reused() { spare(&request) } else { None };
+            lease.watch(request.body());
+            let fault = match self.attempt(&mut lease, request).await {
+                Ok(response) => return Ok((response, lease)),
+                Err(fault) => fault,
+            };
+            request = match (fault, spare) {
+                (Fault::Refused(refusal), _) => return Err(refusal),
+                (Fault::Unsent(request), _) if lease.is_reused() => *request,
+                (Fault::Closed, Some(spare)) => spare,
+                (Fault::Unsent(_) | Fault::Closed, _) => return Err(unavailable("the upstream closed the connection without an answer")),
+            };
+            stale += 1;
+        }
+    }
+
+    async fn attempt(&self, lease: &mut Lease, request: Request<RequestBody>) -> Result<Response<Incoming>, Fault> {
+        let progress = request.body().progress();
+        let mut answer = pin!(lease.try_send(request));
+        let mut seen = progress.as_ref().map(|progress| progress.frames());
+        let result = loop {
+            if let Ok(result) = timeout(self.read_timeout, answer.as_mut()).await {
+                break result;
+            }
+            // While the client's body still moves the upstream is not late.
+            let now = progress.as_ref().map(|progress| progress.frames());
+            if now == seen {
+                let refusal = Refusal::new(RefusalName::UpstreamTimeout, "The upstream did not answer in time.", "no answer's head in time");
+                return Err(Fault::Refused(refusal));
+            }
+            seen = now;
+        };
+        result.map_err(|mut error| match error.take_message() {
+            Some(request) => Fault::Unsent(Box::new(request)),
+            None if progress.is_some_and(|progress| progress.is_broken()) => {
+                Fault::Refused(Refusal::new(RefusalName::InvalidRequest, "The request body broke off.", "the client's body broke off"))
+            }
+            None => {
+                let error = error.into_error();
+                if error.is_parse() || error.is_user() {
+                    return Fault::Refused(unavailable(format!("the upstream's answer is not HTTP: {error}")));
+                }
+                Fault::Closed
+            }
+        })
+    }
+
+    /// A connection to the upstream whose turn it is, or to the next that can be reached. Nothing was
+    /// sent yet, so trying another is safe for every request.
+    async fn reach(&self, may_reuse: bool) -> Result<Lease, Refusal> {
+        let now = clock::monotonic();
+        let count = self.peers.len();
+        let first = self.turn.replace(self.turn.get().wrapping_add(1));
+        let in_turn = || (0..count).filter_map(|place| self.peers.get(first.wrapping_add(place) % count));
+        // Those that failed a moment ago come last, not never.
+        let order = in_turn().filter(|peer| !peer.is_down(now)).chain(in_turn().filter(|peer| peer.is_down(now)));
+        let mut refusal = unavailable("no upstream is configured");
+        for peer in order {
+            if may_reuse && let Some(lease) = peer.reuse(now, self.connect_timeout).await {
+                return Ok(lease);
+            }
+            match connect::reach(peer, self.connect_timeout).await {
+                Reached::Connected(lease) => return Ok(lease),
+                Reached::Failed(reason) => refusal = unavailable(reason),
+                Reached::Late => {
+                    refusal = Refusal::new(RefusalName::UpstreamTimeout, "The upstream did not answer in time.", "no connection in time");
+                }
+            }
+            peer.mark_down(clock::monotonic());
+        }
+        Err(refusal)
+    }
+}
+
+/// A copy to send again, for a method that may be repeated and a body that is all here.
+fn spare(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+    let is_idempotent = matches!(*request.method(), Method::GET | Method::HEAD | Method::PUT | Method::DELETE | Method::OPTIONS);
+    let body = request.body().replay().filter(|_| is_idempotent)?;
+    let mut copy = Request::new(body);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = HeaderMap::clone(request.headers());
+    Some(copy)
+}
+
+/// 502: the upstream cannot be reached or broke off.
+pub(super) fn unavailable(reason: impl Into<String>) -> Refusal {
+    Refusal::new(RefusalName::UpstreamUnavailable, "The upstream is not available.", reason)
+}

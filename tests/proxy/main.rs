@@ -1,0 +1,21 @@
+//! The reverse proxy over real sockets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that meets the unexpected has failed"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod answers;
+mod connections;
+mod http2;
+mod observed;
+mod requests;
+mod tls;
+mod upstreams;

@@ -1,0 +1,120 @@
+//! Upstreams that are down, slow, several, or close what is kept open.
+
+use crate::support::client::{Client, request};
+use crate::support::door::Doorward;
+use crate::support::upstream::{Reply, Upstream, ok, whole};
+use crate::support::within;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// An address where nobody listens.
+async fn nowhere() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_down_is_502() {
+    let door = Doorward::planned(&[nowhere().await], |_| {});
+    let mut client = Client::connect(door.address).await;
+    for _ in 0..2 {
+        let answer = client.get("/free").await;
+        assert_eq!((answer.status, answer.problem().as_str()), (502, "UpstreamUnavailable"));
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_silent_is_504() {
+    let upstream = Upstream::start(|_| Reply::Silence).await;
+    let door = Doorward::planned(&[upstream.address], |plan| plan.settings.limits.upstream_read_timeout = Duration::from_millis(100));
+    let answer = Client::connect(door.address).await.get("/free").await;
+    assert_eq!((answer.status, answer.problem().as_str()), (504, "UpstreamTimeout"));
+}
+
+#[tokio::test]
+async fn an_upstream_that_goes_silent_in_the_middle_is_cut() {
+    let half = [b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n".to_vec(), vec![b'x'; 500]].concat();
+    let upstream = Upstream::start(move |_| Reply::When(half.clone(), std::sync::Arc::default(), vec![])).await;
+    let door = Doorward::planned(&[upstream.address], |plan| plan.settings.limits.upstream_read_timeout = Duration::from_millis(100));
+    let answer = Client::connect(door.address).await.get("/free").await;
+    assert_eq!((answer.status, answer.is_whole), (200, false));
+}
+
+#[tokio::test]
+async fn an_upstream_that_does_not_speak_http_is_502() {
+    for bytes in ["SSH-2.0-OpenSSH\r\n\r\n", "", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx"] {
+        let upstream = Upstream::start(move |_| Reply::Close(bytes.into())).await;
+        let door = Doorward::before(&upstream);
+        let answer = Client::connect(door.address).await.get("/free").await;
+        assert_eq!((answer.status, answer.problem().as_str()), (502, "UpstreamUnavailable"), "{bytes}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_the_upstream_closed_is_not_noticed_by_the_client() {
+    let upstream = Upstream::start(|_| Reply::Close(whole("{}"))).await;
+    let door = Doorward::before(&upstream);
+    let mut client = Client::connect(door.address).await;
+    for _ in 0..5 {
+        assert_eq!(client.get("/free").await.status, 200);
+    }
+    assert_eq!(upstream.seen().len(), 5);
+    client.send(request("POST", "/free", "content-length: 2\r\n") + "{}").await;
+    assert_eq!(client.answer().await.status, 200);
+}
+
+/// Answers the first request of a connection, and closes on the second.
+fn once(seen: &crate::support::upstream::Seen) -> Reply {
+    if seen.place == 0 { ok("{}") } else { Reply::Close(vec![]) }
+}
+
+#[tokio::test]
+async fn a_stale_connection_is_tried_again_only_where_that_is_safe() {
+    let upstream = Upstream::start(once).await;
+    let door = Doorward::before(&upstream);
+    let mut client = Client::connect(door.address).await;
+    assert_eq!(client.get("/free").await.status, 200);
+    // Repeatable: sent again on a new connection.
+    assert_eq!(client.get("/free").await.status, 200);
+    assert_eq!(upstream.seen().len(), 3);
+    // Not repeatable: it may have been done.
+    client.send(request("POST", "/free", "content-length: 2\r\n") + "{}").await;
+    assert_eq!(client.answer().await.problem(), "UpstreamUnavailable");
+    assert_eq!(upstream.seen().len(), 4);
+}
+
+#[tokio::test]
+async fn several_upstreams_take_turns_and_one_that_is_down_is_passed_over() {
+    let (one, other) = (Upstream::start(|_| ok("1")).await, Upstream::start(|_| ok("2")).await);
+    let door = Doorward::planned(&[one.address, nowhere().await, other.address], |_| {});
+    let mut client = Client::connect(door.address).await;
+    for _ in 0..9 {
+        assert_eq!(client.get("/free").await.status, 200);
+    }
+    assert!(one.seen().len() >= 3 && other.seen().len() >= 3);
+    assert_eq!(one.seen()[0].header("host"), [one.address.to_string()]);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_takes_its_upstream_connection_along() {
+    let told = std::sync::Arc::new(tokio::sync::Notify::new());
+    let upstream = Upstream::start({
+        let told = std::sync::Arc::clone(&told);
+        move |seen| {
+            if seen.line().contains("slow") {
+                told.notify_one();
+                return Reply::Silence;
+            }
+            ok("{}")
+        }
+    })
+    .await;
+    let door = Doorward::before(&upstream);
+    let mut client = Client::connect(door.address).await;
+    client.send(request("GET", "/free?slow", "")).await;
+    within(told.notified()).await;
+    drop(client);
+    // The next call gets a connection of its own, not the one with an answer outstanding.
+    assert_eq!(Client::connect(door.address).await.get("/free").await.status, 200);
+    assert_eq!(upstream.connections(), 2);
+}

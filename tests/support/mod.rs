@@ -1,0 +1,17 @@
+//! The nouns that tests are written with: an upstream that does what it is told, a door in front of
+//! it, and clients that see every byte.
+
+#![allow(dead_code, unreachable_pub, reason = "nouns are shared, and no test binary uses every one")]
+
+pub mod client;
+pub mod door;
+pub mod upstream;
+pub mod world;
+
+use std::future::Future;
+use std::time::Duration;
+
+/// Waits for something that must happen; a test that waits this long has failed.
+pub async fn within<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(20), future).await.expect("nothing happened in time")
+}
