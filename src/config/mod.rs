@@ -19,6 +19,7 @@ pub use control::{AccountType, Bootstrap, Control, Store};
 pub use environment::process_environment;
 pub use issuers::{Issuer, case_rules};
 pub use observing::{Decisions, OnFull, Shadow, ShadowMode, Sink, When};
+pub use crate::snapshot::DeniedStatus;
 pub use secret::Secret;
 pub use sections::{Admin, Api, Engine, Envoy, ForwardAuth, Limits, Proxy, Snapshot, Tls};
 
