@@ -72,19 +72,8 @@ impl Snapshots {
         Self { source, store, surroundings, digest: None, etag: None }
     }
 
-    /// Runs for ever, and keeps the keys fresh meanwhile; dropping the future stops it.
-    pub async fn run(self) {
-        let keys = self.source.keys.clone();
-        let refresh = async {
-            match keys {
-                Some(keys) => keys.run().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::join!(self.keep_up(), refresh);
-    }
-
-    async fn keep_up(mut self) {
+    /// Runs for ever; dropping the future stops it.
+    pub async fn run(mut self) {
         let watch = match &self.source.origin {
             SnapshotOrigin::File(path) => Some(FileWatch::start(path)),
             SnapshotOrigin::Http(_) => None,
