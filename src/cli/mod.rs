@@ -2,6 +2,8 @@
 //! one per line.
 
 mod check;
+mod diff;
+mod explain;
 
 
 
@@ -32,6 +34,8 @@ enum Command {
     Check(check::Arguments),
     /// Runs case files through the real pipeline without sockets.
     Test(test::Arguments),
+    /// Says the verdict on a call and why.
+    Explain(explain::Arguments),
     /// Filters an answer on standard input as a user would see it.
     Filter(filter::Arguments),
     /// Verifies tokens on standard input, one a line.
@@ -39,6 +43,8 @@ enum Command {
     /// Works on API maps.
     #[command(subcommand)]
     Map(map::Command),
+    /// Says which users gain or lose what between two snapshots.
+    Diff(diff::Arguments),
     /// Asks a running gateway whether it is ready; for container health checks.
     Health(serve::HealthArguments),
 }
@@ -53,6 +59,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Filter(arguments) => filter::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
         Command::Map(command) => map::run(&command),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
         Command::Health(arguments) => serve::health(&arguments),
     };
     match result {

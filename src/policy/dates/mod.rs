@@ -51,6 +51,11 @@ impl Instant {
         self.day
     }
 
+    /// Its UTC day counted from 1970-01-01, and the nanoseconds since that day's midnight.
+    pub(super) const fn day_and_nanos(self) -> (i32, u64) {
+        (self.day.number(), self.nanos)
+    }
+
     const fn hour(self) -> u64 {
         self.nanos / 3_600_000_000_000
     }
