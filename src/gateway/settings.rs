@@ -2,6 +2,7 @@
 
 use super::GatewayError;
 use crate::api_map::ApiMap;
+use crate::cases::read_yaml;
 use crate::config::{self, Config, ShadowMode};
 use crate::observe::{LogSettings, OnFull, Sink, When};
 use crate::proxy::{self, ServerTls, UpstreamTls, UpstreamUrl};
@@ -92,9 +93,7 @@ pub(super) fn maps(paths: &[PathBuf]) -> Result<ApiMap, GatewayError> {
 fn yaml(path: &Path) -> Result<Value, GatewayError> {
     let invalid = |message: String| GatewayError::Yaml { path: path.to_owned(), message };
     let text = String::from_utf8(read(path)?).map_err(|error| invalid(error.to_string()))?;
-    // The core schema of YAML 1.2: `no` is text.
-    let options = serde_saphyr::options! { strict_booleans: true, no_schema: false };
-    serde_saphyr::from_str_with_options(&text, options).map_err(|error| invalid(error.to_string()))
+    read_yaml(&text).map_err(invalid)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, GatewayError> {
