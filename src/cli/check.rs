@@ -34,8 +34,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
         Err(error) => report.problems.extend(error.problems.iter().map(ToString::to_string)),
     }
     let mut out = std::io::stdout().lock();
+    let mut errors = std::io::stderr().lock();
     for problem in &report.problems {
-        writeln!(out, "error: {problem}")?;
+        writeln!(errors, "error: {problem}")?;
     }
     for remark in &report.remarks {
         writeln!(out, "warning: {remark}")?;

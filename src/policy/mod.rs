@@ -41,7 +41,7 @@ pub use documents::{
     RelativeTo, Revocations, Role, RoleId, RoleResource, ScopedId, Selector, TextOperator,
     TextTest, User, UserKind, UserRole, UserStatus, ViaApiOperator, When,
 };
-pub use explain::{ConditionExplained, Explanation, Outcome, PolicyExplained, PolicyVerdict, RoleExplained, Truth, explain};
+pub use explain::{CauseExplained, ConditionExplained, DecisionExplained, Explanation, Outcome, PolicyExplained, PolicyVerdict, RoleExplained, Truth, explain};
 pub use metadata::Metadata;
 pub use policies::{Policies, load};
 pub use question::{MetadataOf, Question};

@@ -26,6 +26,9 @@ pub(super) struct Call {
     pub(super) asked: Asked,
 }
 
+/// Metadata keys with their values.
+pub(super) type Values = Vec<(&'static str, Vec<Option<&'static str>>)>;
+
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) application: &'static str,
@@ -33,7 +36,7 @@ pub(super) struct Asked {
     pub(super) activity: &'static str,
     pub(super) entity: &'static str,
     pub(super) id: Vec<(&'static str, Option<&'static str>)>,
-    pub(super) metadata: Known<Vec<(&'static str, Vec<Option<&'static str>>)>>,
+    pub(super) metadata: Known<Values>,
     pub(super) effective: Known<(String, String)>,
     pub(super) as_at: Known<(String, String)>,
     /// For questions about policies.

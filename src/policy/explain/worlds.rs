@@ -31,13 +31,15 @@ pub(super) const TEXTS: [&str; 6] = ["Equity", "equity", "Fixed", "qui", "", "Eq
 const PATTERNS: [&str; 14] = [
     "*", "**", "U*", "u*", "*S", "*s*", "US", "us", "eq*", "e*1", "eq", "c7", "", "*é",
 ];
-pub(super) const METADATA: [&str; 9] = [
+pub(super) const METADATA: [&str; 11] = [
     "EQ",
     "eq",
     "FX",
     "10",
     "9",
     "-1.50",
+    "-2",
+    "-10",
     "2024-01-01T00:00:00Z",
     "2024-01-01T01:00:00+01:00",
     "",
