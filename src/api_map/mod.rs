@@ -13,6 +13,7 @@ mod operation;
 mod reading;
 mod router;
 mod rules;
+mod support;
 
 pub use binding::{Binding, Source};
 pub use entity::{DatePointers, Entity, MetadataSource, RoutePart};
@@ -91,6 +92,12 @@ impl ApiMap {
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
         findings::findings(self)
+    }
+
+    /// What policies use and the entities of this map do not have: findings for `check`.
+    #[must_use]
+    pub fn policy_findings(&self, policies: &crate::policy::Policies) -> Vec<Finding> {
+        support::findings(self, policies)
     }
 }
 

@@ -32,7 +32,8 @@ impl<'a> Problems<'a> {
             return None;
         };
         for key in members.keys().filter(|key| !known.contains(&key.as_str())) {
-            self.add(&format!("{path}.{key}"), format!("unknown key; known here are {}", known.join(", ")));
+            let place = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            self.add(&place, format!("unknown key; known here are {}", known.join(", ")));
         }
         Some(Object { path, members })
     }

@@ -31,13 +31,14 @@ impl Coding {
 pub(super) struct Decoder {
     inner: Inner,
     ratio: usize,
+    is_begun: bool,
 }
 
 enum Inner {
     Gzip(flate2::write::MultiGzDecoder<Bounded>),
     Deflate(flate2::write::ZlibDecoder<Bounded>),
     Brotli(Box<brotli::DecompressorWriter<Bounded>>),
-    Zstd(zstd::stream::write::Decoder<'static, Bounded>),
+    Zstd(zstd::stream::zio::Writer<Bounded, zstd::stream::raw::Decoder<'static>>),
 }
 
 /// Collects output and fails once it is more than allowed.
@@ -74,9 +75,9 @@ impl Decoder {
             Coding::Gzip => Inner::Gzip(flate2::write::MultiGzDecoder::new(sink)),
             Coding::Deflate => Inner::Deflate(flate2::write::ZlibDecoder::new(sink)),
             Coding::Brotli => Inner::Brotli(Box::new(brotli::DecompressorWriter::new(sink, BUFFER))),
-            Coding::Zstd => Inner::Zstd(zstd::stream::write::Decoder::new(sink)?),
+            Coding::Zstd => Inner::Zstd(zstd::stream::zio::Writer::new(sink, zstd::stream::raw::Decoder::new()?)),
         };
-        Ok(Some(Self { inner, ratio }))
+        Ok(Some(Self { inner, ratio, is_begun: false }))
     }
 
     /// Decodes a chunk and gives back what came out.
@@ -84,6 +85,7 @@ impl Decoder {
     /// # Errors
     /// For input that is not of this coding, or that decodes to too much.
     pub(super) fn write(&mut self, chunk: &[u8]) -> io::Result<Vec<u8>> {
+        self.is_begun |= !chunk.is_empty();
         let allowance = chunk.len().saturating_mul(self.ratio);
         let sink = self.sink();
         sink.allowance = sink.allowance.saturating_add(allowance);
@@ -96,16 +98,20 @@ impl Decoder {
         Ok(std::mem::take(&mut self.sink().bytes))
     }
 
-    /// Ends the stream.
+    /// Ends the stream; one without a byte is empty in every coding.
     ///
     /// # Errors
     /// When the input ended before the coding did.
     pub(super) fn end(&mut self) -> io::Result<Vec<u8>> {
+        if !self.is_begun {
+            return Ok(Vec::new());
+        }
         match &mut self.inner {
             Inner::Gzip(decoder) => decoder.try_finish(),
             Inner::Deflate(decoder) => decoder.try_finish(),
             Inner::Brotli(decoder) => decoder.close(),
-            Inner::Zstd(decoder) => decoder.flush(),
+            // Unlike a flush, this asks whether the last frame is whole.
+            Inner::Zstd(decoder) => decoder.finish(),
         }?;
         Ok(std::mem::take(&mut self.sink().bytes))
     }
@@ -115,7 +121,7 @@ impl Decoder {
             Inner::Gzip(decoder) => decoder.get_mut(),
             Inner::Deflate(decoder) => decoder.get_mut(),
             Inner::Brotli(decoder) => decoder.get_mut(),
-            Inner::Zstd(decoder) => decoder.get_mut(),
+            Inner::Zstd(decoder) => decoder.writer_mut(),
         }
     }
 }
@@ -185,6 +191,13 @@ mod tests {
         let mut two = gzip(b"{\"a\":1");
         two.extend_from_slice(&gzip(b"}"));
         assert_eq!(decode(Coding::Gzip, &two).unwrap(), b"{\"a\":1}");
+    }
+
+    #[test]
+    fn an_empty_answer_is_empty_in_every_coding() {
+        for coding in [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd] {
+            assert!(decode(coding, b"").unwrap().is_empty());
+        }
     }
 
     #[test]

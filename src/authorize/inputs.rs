@@ -4,6 +4,7 @@
 use super::caller::Caller;
 use super::query::Query;
 use super::refusal::{Refusal, RefusalName};
+use super::trace::Trace;
 use crate::api_map::{Binding, DateSource, Operation, Source, TargetKind};
 use crate::api_map::{BodyRule, ResponseRule};
 use crate::policy::{Context, Dates, HeaderSource, HeaderValue, Instant, Interval, Policies, Subject, parse_query_instant};
@@ -27,6 +28,8 @@ pub(super) struct Inputs {
     pub(super) effective: Dates,
     pub(super) as_at: Dates,
     pub(super) now: Timestamp,
+    /// Where questions are noted, if anybody asked for it.
+    pub(super) trace: Option<Arc<Trace>>,
 }
 
 /// The headers that policies or bindings may ask for; all others are of no concern here.

@@ -26,12 +26,14 @@ mod refusal;
 mod request_headers;
 mod response_headers;
 mod target;
+mod trace;
 
 pub use admission::Admission;
 pub use answer::{Answer, AnswerFilter, Progress, Stop, Summary};
 pub use call::{Call, DecisionId, Door, Identity, UpstreamMetadata};
 pub use record::Record;
 pub use refusal::{Refusal, RefusalName};
+pub use trace::{Trace, Traced};
 
 use crate::api_map::{Answering, Match, Operation, PathError};
 use crate::policy::{Dates, MetadataOf, Question};
@@ -84,8 +86,14 @@ pub struct Refused {
 /// Judges a call by one world at one time.
 #[must_use]
 pub fn authorize(world: &Arc<World>, call: &Call<'_>, now: Timestamp) -> Step {
+    authorize_traced(world, call, now, None)
+}
+
+/// The same, noting every question that the policies are asked, the answer's included.
+#[must_use]
+pub fn authorize_traced(world: &Arc<World>, call: &Call<'_>, now: Timestamp, trace: Option<&Arc<Trace>>) -> Step {
     let mut record = Record::new(call, world.snapshot.policies.revision(), now);
-    match judge(world, call, now, &mut record) {
+    match judge(world, call, now, &mut record, trace) {
         Ok(Judged::Admitted(inputs, plan)) => Step::Done(Verdict::Admit(Box::new(Admission::new(call, inputs, plan, record)))),
         Ok(Judged::Anonymous) => Step::Done(Verdict::Admit(Box::new(Admission::without_subject(call, world, record)))),
         Ok(Judged::Needs(need)) => Step::Need(need),
@@ -107,7 +115,13 @@ fn refuse(world: &Arc<World>, call: &Call<'_>, refusal: Refusal, mut record: Rec
     Step::Done(Verdict::Refuse(Box::new(Refused { refusal, record })))
 }
 
-fn judge(world: &Arc<World>, call: &Call<'_>, now: Timestamp, record: &mut Record) -> Result<Judged, Refusal> {
+fn judge(
+    world: &Arc<World>,
+    call: &Call<'_>,
+    now: Timestamp,
+    record: &mut Record,
+    trace: Option<&Arc<Trace>>,
+) -> Result<Judged, Refusal> {
     let settings = &world.settings;
     if !world.snapshot.is_in_force(settings.max_staleness, now) {
         return Err(policy_unavailable());
@@ -131,7 +145,7 @@ fn judge(world: &Arc<World>, call: &Call<'_>, now: Timestamp, record: &mut Recor
     let headers = Headers::keep(call.headers, inputs::named_headers(&world.snapshot.policies, operation));
     let dates = Dates::Unknown;
     let mut inputs =
-        Inputs { world: Arc::clone(world), operation: index, captures, query, headers, caller, effective: dates, as_at: dates, now };
+        Inputs { world: Arc::clone(world), operation: index, captures, query, headers, caller, effective: dates, as_at: dates, now, trace: trace.cloned() };
     inputs.read_dates(operation);
     ask_policies(call, inputs, operation)
 }
@@ -171,7 +185,7 @@ fn may_execute(asker: &Asker<'_>) -> bool {
         as_at: asker.inputs.as_at,
         policy: None,
     };
-    asker.subject.decide(&question).granted
+    asker.decides(&question)
 }
 
 /// The operation of a target. An escaped slash is admitted only inside a captured segment of an

@@ -61,6 +61,14 @@ impl<'a> Asker<'a> {
         Self { inputs, operation, subject, fetched }
     }
 
+    /// Whether the policies grant it.
+    pub(super) fn decides(&self, question: &Question<'_>) -> bool {
+        if let Some(trace) = &self.inputs.trace {
+            trace.note(self, question);
+        }
+        self.subject.decide(question).granted
+    }
+
     /// Asks about an entity.
     pub(super) fn ask(&self, question: &EntityQuestion<'_>) -> Asked {
         let none = Metadata::default();
@@ -87,7 +95,7 @@ impl<'a> Asker<'a> {
             as_at: question.as_at,
             policy: None,
         };
-        self.subject.decide(&question).granted
+        self.decides(&question)
     }
 
     /// An id without an entry is unknown; for `Add` with a complete id it is known to have none.
@@ -139,7 +147,7 @@ impl<'a> Asker<'a> {
             as_at,
             policy: None,
         };
-        self.subject.decide(&question).granted
+        self.decides(&question)
     }
 
     /// Whether a property of an answer may be read, and its definition where the map says so (§9 step 8).

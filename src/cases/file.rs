@@ -4,7 +4,7 @@ use crate::api_map::ApiMap;
 use crate::authorize::Identity;
 use crate::policy::Claims;
 use crate::snapshot::{Settings, Snapshot, World};
-use crate::token::{IssuerRules, UserMatch, VerifiedToken};
+use crate::token::{IssuerRules, VerifiedToken};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -243,18 +243,7 @@ pub(crate) fn token_without_claims(user: &str) -> VerifiedToken {
 }
 
 fn issuer(value: &Value) -> Result<Arc<IssuerRules>, String> {
-    let map = value.as_object().ok_or("issuers: each must be a map")?;
-    let mut rules = IssuerRules { issuer: text_of(map, "issuer").unwrap_or_default().into(), ..IssuerRules::default() };
-    if let Some(claim) = text_of(map, "user_claim") {
-        rules.user_claim = claim.into();
-    }
-    if text_of(map, "user_match").as_deref() == Some("login") {
-        rules.user_match = UserMatch::Login;
-    }
-    rules.roles_claim = text_of(map, "roles_claim").filter(|claim| !claim.is_empty()).map(Into::into);
-    rules.allow_unknown_users = text_of(map, "unknown_users").as_deref() == Some("allow");
-    rules.allow_administrator = map.get("allow_administrator").and_then(Value::as_bool).unwrap_or_default();
-    Ok(Arc::new(rules))
+    crate::config::case_rules("issuers", value).map(Arc::new).map_err(|error| error.to_string())
 }
 
 fn reply(value: Option<&Value>) -> UpstreamReply {

@@ -2,7 +2,7 @@
 
 use crate::api_map::ApiMap;
 use crate::cases::read_yaml;
-use crate::policy::parse_instant;
+
 use crate::snapshot::Snapshot;
 use anyhow::{Context, Result, anyhow};
 use jiff::Timestamp;
@@ -35,7 +35,7 @@ pub(super) fn read_map(path: &Path) -> Result<ApiMap> {
 pub(super) fn time(now: Option<&str>) -> Result<Timestamp> {
     match now {
         None => Ok(crate::observe::clock::now()),
-        Some(text) => parse_instant(text).ok_or_else(|| anyhow!("--now: `{text}` is no date such as `2026-11-21T12:00:00Z`")),
+        Some(text) => text.parse().map_err(|_| anyhow!("--now: `{text}` is no date such as `2026-11-21T12:00:00Z`")),
     }
 }
 

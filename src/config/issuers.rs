@@ -5,7 +5,7 @@ use super::reader::{Reader, Section};
 use super::sections::key_origin;
 use super::values::{duration_or, some_duration_or, some_text, url};
 use super::{ConfigError, Problem};
-use crate::sources::KeyOrigin;
+use crate::sources::{IssuerKeys, KeyHolder, KeyOrigin, Surroundings};
 use crate::token::{self, Algorithm, IssuerRules, UserMatch};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,16 @@ pub struct Issuer {
     pub refresh: Duration,
     /// How often at most they are refreshed for an unknown key.
     pub refresh_cooldown: Duration,
+}
+
+impl Issuer {
+    /// The issuer with a holder of its keys, which holds none until it runs.
+    #[must_use]
+    pub fn with_keys(&self, surroundings: &Surroundings) -> IssuerKeys {
+        let (name, origin) = (&self.issuer.rules.issuer, self.keys.clone());
+        let keys = KeyHolder::new(name, origin, self.refresh, self.refresh_cooldown, surroundings.clone());
+        IssuerKeys { issuer: self.issuer.clone(), keys: Arc::new(keys) }
+    }
 }
 
 pub(super) fn read(root: &Section<'_>) -> Vec<Issuer> {

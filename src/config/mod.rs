@@ -19,9 +19,11 @@ pub use control::{AccountType, Bootstrap, Control, Store};
 pub use environment::process_environment;
 pub use issuers::{Issuer, case_rules};
 pub use observing::{Decisions, OnFull, Shadow, ShadowMode, Sink, When};
+pub use crate::snapshot::DeniedStatus;
 pub use secret::Secret;
-pub use sections::{Admin, Api, DeniedStatus, Engine, Envoy, ForwardAuth, Limits, Proxy, Snapshot, Tls};
+pub use sections::{Admin, Api, Engine, Envoy, ForwardAuth, Limits, Proxy, Snapshot, Tls};
 
+use crate::snapshot;
 use reader::Reader;
 use std::fmt;
 use std::path::Path;
@@ -116,6 +118,28 @@ impl Config {
         let config = Self::read(&reader);
         reader.finish()?;
         Ok(config)
+    }
+
+    /// What the configuration says about verdicts; `instance_prefix` is what a problem's `instance` begins with.
+    #[must_use]
+    pub fn settings(&self, instance_prefix: &str) -> snapshot::Settings {
+        let limits = &self.proxy.limits;
+        snapshot::Settings {
+            strip_prefix: self.api.strip_prefix.to_string(),
+            denied_status: self.api.denied_status,
+            max_staleness: self.snapshot.max_staleness,
+            instance_prefix: instance_prefix.to_owned(),
+            observe_only: self.shadow.as_ref().is_some_and(|shadow| shadow.mode == ShadowMode::Observe),
+            drop_authorization: !self.proxy.forward_authorization,
+            limits: snapshot::Limits {
+                target_bytes: limits.target_bytes,
+                header_count: limits.header_count,
+                request_body_bytes: limits.request_body_bytes,
+                response_item_bytes: limits.response_item_bytes,
+                response_depth: limits.response_depth,
+                decoded_ratio: limits.decoded_ratio,
+            },
+        }
     }
 
     fn read(reader: &Reader) -> Self {

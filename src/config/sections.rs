@@ -5,11 +5,14 @@ use super::reader::Section;
 use super::values::{
     duration_or, file_path, host_url, listen, network, path, snapshot_origin, some_duration_or, some_text, url,
 };
-use crate::sources::{KeyOrigin, SnapshotOrigin};
+use crate::snapshot::DeniedStatus;
+use crate::sources::{KeyHolder, KeyOrigin, SnapshotOrigin, SnapshotSource, Surroundings};
 use http::Uri;
+use http::header::HeaderValue;
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// `[proxy]`.
@@ -110,15 +113,6 @@ pub struct Api {
     pub strip_prefix: Box<str>,
     /// The answer for a single denied item.
     pub denied_status: DeniedStatus,
-}
-
-/// The answer for a single denied item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeniedStatus {
-    /// 403.
-    Forbidden,
-    /// 404.
-    NotFound,
 }
 
 /// `[snapshot]`.
@@ -268,7 +262,7 @@ impl Snapshot {
         section.parsed("on_error", "write \"keep\": a bad update never replaces a good one", keep);
         let snapshot = Self {
             source: source.unwrap_or_else(default),
-            token: section.secret("token"),
+            token: bearer_token(&section),
             public_keys: section.parsed("public_keys", "write the path or the URL of a key set", key_origin),
             cache: section.parsed("cache", "write the path of a file", path),
             poll: some_duration_or(&section, "poll", "30s"),
@@ -276,6 +270,42 @@ impl Snapshot {
         };
         section.finish();
         snapshot
+    }
+}
+
+/// A secret that can stand in a header.
+fn bearer_token(section: &Section<'_>) -> Option<Secret> {
+    let token = section.secret("token")?;
+    let is_sendable = HeaderValue::from_str(token.expose()).is_ok();
+    if !is_sendable {
+        section.problem("token", "has characters that no bearer token has, give it as it was issued");
+    }
+    is_sendable.then_some(token)
+}
+
+/// How often the keys of the snapshot are refreshed, regularly and for an unknown key.
+const KEYS_REFRESH: Duration = Duration::from_secs(300);
+const KEYS_COOLDOWN: Duration = Duration::from_secs(10);
+
+impl Snapshot {
+    /// The source that this section describes, with a holder of its keys, which holds none until it is asked.
+    #[must_use]
+    pub fn as_source(&self, surroundings: &Surroundings) -> SnapshotSource {
+        let authorization = self.token.as_ref().and_then(|token| {
+            let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).ok()?;
+            value.set_sensitive(true);
+            Some(value)
+        });
+        let holder = |origin: &KeyOrigin| {
+            KeyHolder::new("snapshot", origin.clone(), KEYS_REFRESH, KEYS_COOLDOWN, surroundings.clone())
+        };
+        SnapshotSource {
+            origin: self.source.clone(),
+            authorization,
+            keys: self.public_keys.as_ref().map(|origin| Arc::new(holder(origin))),
+            cache: self.cache.clone(),
+            poll: self.poll,
+        }
     }
 }
 

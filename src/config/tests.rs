@@ -2,7 +2,8 @@
 
 use super::reader::Reader;
 use super::*;
-use crate::sources::{KeyOrigin, SnapshotOrigin};
+use crate::http_client::{Authorities, HttpClient};
+use crate::sources::{KeyOrigin, SnapshotOrigin, Surroundings};
 use crate::token::{Algorithm, UserMatch};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -286,6 +287,36 @@ fn words_and_shares_are_understood() {
     }
     let file = parse("[snapshot]\nsource = 'file:///var/s.json'\nmax_staleness = '1h'").unwrap().snapshot;
     assert_eq!((file.source, file.max_staleness), (SnapshotOrigin::File("/var/s.json".into()), Some(Duration::from_secs(3600))));
+}
+
+#[test]
+fn a_token_that_no_header_can_carry_is_a_problem_and_is_not_shown() {
+    let found = problem("[snapshot]\ntoken = \"canary\\n\"");
+    assert!(found.starts_with("snapshot.token: has characters") && !found.contains("canary"), "{found}");
+}
+
+#[test]
+fn sources_are_made_of_their_sections() {
+    let surroundings = Surroundings {
+        client: HttpClient::new(Authorities::Native).unwrap(),
+        observer: std::sync::Arc::new(()),
+        clock: || jiff::Timestamp::UNIX_EPOCH,
+    };
+    let config = parse(&format!("[snapshot]\ntoken = 'canary'\npublic_keys = 'k.json'\n{ISSUER}")).unwrap();
+    let source = config.snapshot.as_source(&surroundings);
+    assert_eq!((source.keys.is_some(), source.poll), (true, Duration::from_secs(30)));
+    assert!(!format!("{:?}", source.authorization).contains("canary"));
+    assert_eq!(source.authorization.unwrap(), "Bearer canary");
+    assert_eq!(config.issuers[0].with_keys(&surroundings).keys.name(), "https://id.example");
+}
+
+#[test]
+fn the_defaults_of_the_settings_are_those_of_the_configuration() {
+    let settings = parse("").unwrap().settings("");
+    assert_eq!(format!("{settings:?}"), format!("{:?}", crate::snapshot::Settings::default()));
+    let settings = parse("[proxy]\nforward_authorization = false\n[api]\ndenied_status = 404\n[shadow]\nmode = 'observe'").unwrap().settings("p");
+    assert!(settings.drop_authorization && settings.observe_only && settings.instance_prefix == "p");
+    assert_eq!(settings.denied_status, crate::snapshot::DeniedStatus::NotFound);
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod certificates;
 mod settings;
 mod sources;
 
+pub use settings::unavailable;
+
 use crate::admin::{self, Admin, Listening};
 use crate::api_map::{ApiMap, MapProblem};
 use crate::config::Config;

@@ -2,6 +2,7 @@
 
 use super::GatewayError;
 use crate::api_map::ApiMap;
+use crate::cases::read_yaml;
 use crate::config::{self, Config, ShadowMode};
 use crate::observe::{LogSettings, OnFull, Sink, When};
 use crate::proxy::{self, ServerTls, UpstreamTls, UpstreamUrl};
@@ -18,17 +19,19 @@ use std::sync::Arc;
 /// Refuses what the configuration can say and nothing here can do yet: a door that is asked for and
 /// stays closed must not go unnoticed.
 pub(super) fn require_available(config: &Config) -> Result<(), GatewayError> {
-    let unavailable = [
+    unavailable(config).next().map_or(Ok(()), |what| Err(GatewayError::Unavailable(what)))
+}
+
+/// Everything that the configuration asks for and this version does not have.
+pub fn unavailable(config: &Config) -> impl Iterator<Item = &'static str> {
+    let asked_for = [
         (config.envoy.is_some(), "[envoy]"),
         (config.forward_auth.is_some(), "[forward_auth]"),
         (config.shadow.as_ref().is_some_and(|shadow| shadow.snapshot.is_some()), "shadow.snapshot"),
         (config.decisions.sinks.contains(&config::Sink::Otlp), "decisions.sink `otlp`"),
         (config.decisions.sinks.contains(&config::Sink::Control), "decisions.sink `control`"),
     ];
-    match unavailable.iter().find(|(is_asked_for, _)| *is_asked_for) {
-        Some((_, what)) => Err(GatewayError::Unavailable(what)),
-        None => Ok(()),
-    }
+    asked_for.into_iter().filter(|(is_asked_for, _)| *is_asked_for).map(|(_, what)| what)
 }
 
 /// The proxy's own settings.
@@ -90,9 +93,7 @@ pub(super) fn maps(paths: &[PathBuf]) -> Result<ApiMap, GatewayError> {
 fn yaml(path: &Path) -> Result<Value, GatewayError> {
     let invalid = |message: String| GatewayError::Yaml { path: path.to_owned(), message };
     let text = String::from_utf8(read(path)?).map_err(|error| invalid(error.to_string()))?;
-    // The core schema of YAML 1.2: `no` is text.
-    let options = serde_saphyr::options! { strict_booleans: true, no_schema: false };
-    serde_saphyr::from_str_with_options(&text, options).map_err(|error| invalid(error.to_string()))
+    read_yaml(&text).map_err(invalid)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, GatewayError> {

@@ -6,6 +6,8 @@ mod connect;
 mod decode;
 
 #[cfg(test)]
+pub(crate) mod test_server;
+#[cfg(test)]
 mod tests;
 
 pub use decode::decoded;

@@ -1,5 +1,7 @@
 //! A request body, whole in memory: a strict, borrowed tree that keeps duplicates, order and number texts.
 
+mod reader;
+
 use std::borrow::Cow;
 
 use super::Limits;
@@ -8,6 +10,7 @@ use super::pattern::{Pattern, Pointer, Segment, index_of};
 use super::scan::{self, Scan};
 use super::spots::Kind;
 use super::text::{decode, decode_lossy, text};
+use reader::Reader;
 
 /// How member names are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,14 +38,15 @@ pub struct Document<'a> {
     entries: Vec<Entry>,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// Sixteen bytes, for a body can be little but commas; what its first byte or a scan tells is not kept.
+#[derive(Debug, Clone, Copy, Default)]
 struct Entry {
-    kind: Kind,
-    start: usize,
-    end: usize,
-    name: Option<(usize, usize)>,
+    start: u32,
+    end: u32,
+    /// Where its member name begins, behind the quote; 0 in arrays.
+    name: u32,
     /// The entry behind this one and all inside it.
-    next: usize,
+    next: u32,
 }
 
 /// A value of a document.
@@ -66,20 +70,27 @@ impl<'a> Document<'a> {
     /// Reads a whole body by RFC 8259. Of the limits only the depth counts: the body is in memory already.
     ///
     /// # Errors
-    /// When it is not UTF-8, not JSON, incomplete, followed by anything, or nested too deeply.
+    /// When it is not UTF-8, not JSON, incomplete, followed by anything, nested too deeply, or 4 GiB long.
     pub fn parse(bytes: &'a [u8], limits: Limits) -> Result<Self, FilterError> {
-        if let Err(error) = simdutf8::compat::from_utf8(bytes) {
-            return Err(FilterError::InvalidUtf8 { offset: error.valid_up_to() as u64 });
+        if u32::try_from(bytes.len()).is_err() {
+            return Err(FilterError::ItemTooLarge);
         }
-        let mut reader = Reader { bytes, i: 0, entries: Vec::new(), open: Vec::new(), depth: limits.depth };
-        reader.read()?;
-        Ok(Self { bytes, entries: reader.entries })
+        if let Err(error) = simdutf8::compat::from_utf8(bytes) {
+            return Err(FilterError::InvalidUtf8 {
+                offset: error.valid_up_to() as u64,
+            });
+        }
+        let entries = Reader::new(bytes, limits.depth).read()?;
+        Ok(Self { bytes, entries })
     }
 
     /// The whole document.
     pub fn root(&'a self) -> Node<'a> {
-        let nothing = Entry { kind: Kind::Null, start: 0, end: 0, name: None, next: 0 };
-        self.node(0).unwrap_or(Node { document: self, id: 0, entry: nothing })
+        self.node(0).unwrap_or(Node {
+            document: self,
+            id: 0,
+            entry: Entry::default(),
+        })
     }
 
     /// The items at a place, in the order of the bytes (interfaces §3).
@@ -87,8 +98,16 @@ impl<'a> Document<'a> {
     /// # Errors
     /// When the fixed part is missing and not `optional`, when a value that must be entered has the
     /// wrong shape, or when a name that is looked up stands twice.
-    pub fn items(&'a self, place: &Pattern, names: NameMatch, optional: bool) -> Result<Vec<Found<'a>>, FilterError> {
-        let mut found = vec![Found { key: None, node: self.root() }];
+    pub fn items(
+        &'a self,
+        place: &Pattern,
+        names: NameMatch,
+        optional: bool,
+    ) -> Result<Vec<Found<'a>>, FilterError> {
+        let mut found = vec![Found {
+            key: None,
+            node: self.root(),
+        }];
         let mut fixed = !optional;
         for segment in place.segments() {
             fixed &= *segment != Segment::Star;
@@ -105,34 +124,38 @@ impl<'a> Document<'a> {
     }
 
     fn node(&'a self, id: usize) -> Option<Node<'a>> {
-        self.entries.get(id).map(|&entry| Node { document: self, id, entry })
+        self.entries.get(id).map(|&entry| Node {
+            document: self,
+            id,
+            entry,
+        })
     }
 }
 
 impl<'a> Node<'a> {
     /// Its text in the body, byte for byte.
     pub fn raw(&self) -> &'a [u8] {
-        self.document.bytes.get(self.entry.start..self.entry.end).unwrap_or_default()
+        self.document.bytes.get(self.span()).unwrap_or_default()
     }
 
     /// Where its text stands in the body.
     pub fn span(&self) -> std::ops::Range<usize> {
-        self.entry.start..self.entry.end
+        self.entry.start as usize..self.entry.end as usize
     }
 
     /// Whether it is null.
     pub fn is_null(&self) -> bool {
-        self.entry.kind == Kind::Null
+        self.kind() == Kind::Null
     }
 
     /// Whether it is an object.
     pub fn is_object(&self) -> bool {
-        self.entry.kind == Kind::Object
+        self.kind() == Kind::Object
     }
 
     /// Whether it is an array.
     pub fn is_array(&self) -> bool {
-        self.entry.kind == Kind::Array
+        self.kind() == Kind::Array
     }
 
     /// A string decoded, a number or boolean as its JSON text; null, objects, arrays and strings with
@@ -144,22 +167,32 @@ impl<'a> Node<'a> {
     /// The members of an object, duplicates too; a lone surrogate in a name becomes U+FFFD.
     pub fn members(&self) -> impl Iterator<Item = (Cow<'a, str>, Node<'a>)> + use<'a> {
         let inside = self.is_object().then(|| self.children());
-        inside.into_iter().flatten().map(|node| (decode_lossy(node.raw_name()), node))
+        inside
+            .into_iter()
+            .flatten()
+            .map(|node| (decode_lossy(node.raw_name()), node))
     }
 
     /// The elements of an array.
     pub fn elements(&self) -> impl Iterator<Item = Node<'a>> + use<'a> {
-        self.is_array().then(|| self.children()).into_iter().flatten()
+        self.is_array()
+            .then(|| self.children())
+            .into_iter()
+            .flatten()
     }
 
     /// The value a pointer leads to from here, if it is there.
     ///
     /// # Errors
     /// When a name on the way stands twice.
-    pub fn pointer(&self, to: &Pointer, names: NameMatch) -> Result<Option<Node<'a>>, DuplicateName> {
+    pub fn pointer(
+        &self,
+        to: &Pointer,
+        names: NameMatch,
+    ) -> Result<Option<Node<'a>>, DuplicateName> {
         let mut node = *self;
         for name in to.names() {
-            let inside = match node.entry.kind {
+            let inside = match node.kind() {
                 Kind::Object => node.member(name, names)?,
                 Kind::Array => index_of(name).and_then(|index| node.elements().nth(index)),
                 Kind::Null | Kind::Scalar => None,
@@ -177,7 +210,11 @@ impl<'a> Node<'a> {
     ///
     /// # Errors
     /// When a name on the way stands twice.
-    pub fn places(&self, pattern: &Pattern, names: NameMatch) -> Result<Vec<Node<'a>>, DuplicateName> {
+    pub fn places(
+        &self,
+        pattern: &Pattern,
+        names: NameMatch,
+    ) -> Result<Vec<Node<'a>>, DuplicateName> {
         let mut found = vec![*self];
         for segment in pattern.segments() {
             let mut inside = Vec::new();
@@ -200,11 +237,14 @@ impl<'a> Node<'a> {
         if !self.is_object() {
             return Ok(None);
         }
-        let fits = |node: &Node<'a>| decode(node.raw_name()).is_some_and(|own| names.equal(&own, name));
+        let fits =
+            |node: &Node<'a>| decode(node.raw_name()).is_some_and(|own| names.equal(&own, name));
         let mut fitting = self.children().filter(fits);
         let first = fitting.next();
         match fitting.next() {
-            Some(_) => Err(DuplicateName { name: name.to_owned() }),
+            Some(_) => Err(DuplicateName {
+                name: name.to_owned(),
+            }),
             None => Ok(first),
         }
     }
@@ -216,9 +256,12 @@ impl<'a> Node<'a> {
         fixed: bool,
         inside: &mut Vec<Found<'a>>,
     ) -> Result<(), FilterError> {
-        match (segment, self.entry.kind) {
+        match (segment, self.kind()) {
             (Segment::Star, Kind::Object) => {
-                inside.extend(self.members().map(|(key, node)| Found { key: Some(key), node }));
+                inside.extend(self.members().map(|(key, node)| Found {
+                    key: Some(key),
+                    node,
+                }));
             }
             (Segment::Star, Kind::Array) => {
                 inside.extend(self.elements().map(|node| Found { key: None, node }));
@@ -228,130 +271,42 @@ impl<'a> Node<'a> {
                 None if fixed => return Err(FilterError::MissingPlace { rule: 0 }),
                 None => {}
             },
-            (_, Kind::Scalar) | (Segment::Name(_), Kind::Array) => return Err(FilterError::WrongShape { rule: 0 }),
-            (Segment::Name(_), Kind::Null) if fixed => return Err(FilterError::MissingPlace { rule: 0 }),
+            (_, Kind::Scalar) | (Segment::Name(_), Kind::Array) => {
+                return Err(FilterError::WrongShape { rule: 0 });
+            }
+            (Segment::Name(_), Kind::Null) if fixed => {
+                return Err(FilterError::MissingPlace { rule: 0 });
+            }
             (_, Kind::Null) => {}
         }
         Ok(())
     }
 
+    fn kind(&self) -> Kind {
+        self.raw()
+            .first()
+            .map_or(Kind::Null, |first| Kind::of(*first))
+    }
+
     fn raw_name(&self) -> &'a [u8] {
-        let (start, end) = self.entry.name.unwrap_or_default();
-        self.document.bytes.get(start..end).unwrap_or_default()
+        let start = self.entry.name as usize;
+        if start == 0 {
+            return &[];
+        }
+        match scan::text(self.document.bytes, start) {
+            Scan::Ended(end) => self.document.bytes.get(start..end - 1).unwrap_or_default(),
+            Scan::Cut(_) | Scan::Bad(_) => &[],
+        }
     }
 
     fn children(&self) -> impl Iterator<Item = Node<'a>> + use<'a> {
         let document = self.document;
-        let end = self.entry.next;
+        let end = self.entry.next as usize;
         let first = self.id + 1;
-        std::iter::successors(Some(first), move |id| document.entries.get(*id).map(|entry| entry.next))
-            .take_while(move |id| *id < end)
-            .filter_map(|id| document.node(id))
-    }
-}
-
-/// Reads a document token by token.
-struct Reader<'a> {
-    bytes: &'a [u8],
-    i: usize,
-    entries: Vec<Entry>,
-    /// The entries whose brackets are open.
-    open: Vec<usize>,
-    depth: usize,
-}
-
-impl Reader<'_> {
-    fn read(&mut self) -> Result<(), FilterError> {
-        self.value(None)?;
-        while let Some(&id) = self.open.last() {
-            let (object, first) = match self.entries.get(id) {
-                Some(entry) => (entry.kind == Kind::Object, id + 1 == self.entries.len()),
-                None => return Err(self.syntax()),
-            };
-            let mut byte = self.peek()?;
-            if byte == if object { b'}' } else { b']' } {
-                self.close(id);
-                continue;
-            }
-            if !first {
-                self.expect(b',')?;
-                byte = self.peek()?;
-            }
-            let name = match (object, byte) {
-                (false, _) => None,
-                (true, b'"') => Some(self.name()?),
-                (true, _) => return Err(self.syntax()),
-            };
-            self.value(name)?;
-        }
-        self.i = scan::blank(self.bytes, self.i);
-        match self.bytes.get(self.i) {
-            Some(_) => Err(FilterError::TrailingBytes { offset: self.i as u64 }),
-            None => Ok(()),
-        }
-    }
-
-    fn value(&mut self, name: Option<(usize, usize)>) -> Result<(), FilterError> {
-        let byte = self.peek()?;
-        let (kind, start, id) = (Kind::of(byte), self.i, self.entries.len());
-        self.entries.push(Entry { kind, start, end: start, name, next: id + 1 });
-        if matches!(kind, Kind::Object | Kind::Array) {
-            if self.open.len() >= self.depth {
-                return Err(FilterError::TooDeep { offset: start as u64 });
-            }
-            self.open.push(id);
-            self.i += 1;
-            return Ok(());
-        }
-        self.scanned(scan::scalar(self.bytes, start, byte))?;
-        if let Some(entry) = self.entries.get_mut(id) {
-            entry.end = self.i;
-        }
-        Ok(())
-    }
-
-    fn name(&mut self) -> Result<(usize, usize), FilterError> {
-        let start = self.i + 1;
-        self.scanned(scan::text(self.bytes, start))?;
-        let end = self.i - 1;
-        self.expect(b':')?;
-        Ok((start, end))
-    }
-
-    fn close(&mut self, id: usize) {
-        self.i += 1;
-        self.open.pop();
-        let next = self.entries.len();
-        if let Some(entry) = self.entries.get_mut(id) {
-            entry.end = self.i;
-            entry.next = next;
-        }
-    }
-
-    fn scanned(&mut self, scanned: Scan) -> Result<(), FilterError> {
-        match scanned {
-            Scan::Ended(end) => self.i = end,
-            Scan::Cut(scalar) if scalar.may_end() => self.i = self.bytes.len(),
-            Scan::Cut(_) => return Err(FilterError::Truncated),
-            Scan::Bad(at) => return Err(FilterError::Syntax { offset: at as u64 }),
-        }
-        Ok(())
-    }
-
-    fn expect(&mut self, wanted: u8) -> Result<(), FilterError> {
-        if self.peek()? != wanted {
-            return Err(self.syntax());
-        }
-        self.i += 1;
-        Ok(())
-    }
-
-    fn peek(&mut self) -> Result<u8, FilterError> {
-        self.i = scan::blank(self.bytes, self.i);
-        self.bytes.get(self.i).copied().ok_or(FilterError::Truncated)
-    }
-
-    fn syntax(&self) -> FilterError {
-        FilterError::Syntax { offset: self.i as u64 }
+        std::iter::successors(Some(first), move |id| {
+            document.entries.get(*id).map(|entry| entry.next as usize)
+        })
+        .take_while(move |id| *id < end)
+        .filter_map(|id| document.node(id))
     }
 }

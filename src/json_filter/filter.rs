@@ -1,5 +1,6 @@
 //! The filter of one answer: bytes in, kept bytes out.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::Limits;
@@ -9,6 +10,10 @@ use super::plan::FilterPlan;
 use super::scout::Scout;
 use super::utf8::{Joined, Split, Whole};
 use super::walk::{Company, Walked, Walker};
+
+/// Input is checked and walked piece by piece: it stays in the cache, and a judge that waits often
+/// does not make much be checked twice.
+const PIECE: usize = 64 * 1024;
 
 /// How a call went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +62,11 @@ impl Filter {
         let rules = plan.rules;
         let scouting = plan.singles.iter().any(Option::is_some);
         let scout = scouting.then(|| Scout::new(&plan.singles));
-        let phase = if scouting { Phase::Scout } else { Phase::Walk(Vec::new(), 0) };
+        let phase = if scouting {
+            Phase::Scout
+        } else {
+            Phase::Walk(Vec::new(), 0)
+        };
         Self {
             walker: Walker::new(limits, rules, scout),
             counts: vec![RuleCounts::default(); rules],
@@ -73,7 +82,12 @@ impl Filter {
     ///
     /// # Errors
     /// When a single item is denied or the answer cannot be filtered; the filter is then done for.
-    pub fn write(&mut self, input: &[u8], judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Progress, FilterError> {
+    pub fn write(
+        &mut self,
+        input: &[u8],
+        judge: &mut dyn Judge,
+        out: &mut Vec<u8>,
+    ) -> Result<Progress, FilterError> {
         let progress = self.take(input, judge, out);
         self.poison(progress)
     }
@@ -82,7 +96,11 @@ impl Filter {
     ///
     /// # Errors
     /// As for [`Filter::write`], and when the answer is not complete.
-    pub fn end(&mut self, judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Progress, FilterError> {
+    pub fn end(
+        &mut self,
+        judge: &mut dyn Judge,
+        out: &mut Vec<u8>,
+    ) -> Result<Progress, FilterError> {
         let progress = self.complete(judge, out);
         self.poison(progress)
     }
@@ -99,52 +117,111 @@ impl Filter {
         progress
     }
 
-    fn take(&mut self, input: &[u8], judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Progress, FilterError> {
-        let mut taken = 0;
-        if !self.split.is_empty() {
-            if let Some(waiting) = self.waiting(judge, out)? {
-                return Ok(waiting);
-            }
-            match self.split.join(input) {
-                Joined::Split => {
-                    self.total += input.len() as u64;
-                    return Ok(Progress::Done);
-                }
-                Joined::Invalid => {
-                    return Err(FilterError::InvalidUtf8 { offset: self.total - self.split.len() as u64 });
-                }
-                Joined::Whole(letter, bytes) => {
-                    let whole = letter.get(..self.split.len() + bytes).unwrap_or_default();
-                    // A judge waits before a character of several bytes or not at all.
-                    if self.feed(whole, judge, out)?.is_some() {
-                        return Ok(Progress::Waiting { consumed: 0 });
-                    }
-                    self.split.clear();
-                    taken = bytes;
-                    self.total += bytes as u64;
-                }
-            }
+    fn take(
+        &mut self,
+        input: &[u8],
+        judge: &mut dyn Judge,
+        out: &mut Vec<u8>,
+    ) -> Result<Progress, FilterError> {
+        if input.is_empty() {
+            return Ok(self.waiting(judge, out)?.unwrap_or(Progress::Done));
         }
-        let rest = input.get(taken..).unwrap_or_default();
+        let mut taken = 0;
+        for piece in input.chunks(PIECE) {
+            if let Progress::Waiting { consumed } = self.take_piece(piece, judge, out)? {
+                return Ok(Progress::Waiting {
+                    consumed: taken + consumed,
+                });
+            }
+            taken += piece.len();
+        }
+        Ok(Progress::Done)
+    }
+
+    fn take_piece(
+        &mut self,
+        input: &[u8],
+        judge: &mut dyn Judge,
+        out: &mut Vec<u8>,
+    ) -> Result<Progress, FilterError> {
+        let joined = match self.take_split(input, judge, out)? {
+            ControlFlow::Continue(joined) => joined,
+            ControlFlow::Break(progress) => return Ok(progress),
+        };
+        let rest = input.get(joined..).unwrap_or_default();
         let whole = Whole::of(rest, &mut self.split);
-        if let Some(fed) = self.feed(rest.get(..whole.len).unwrap_or_default(), judge, out)? {
+        let letters = rest.get(..whole.len).unwrap_or_default();
+        if let Some(fed) = self.feed(letters, judge, out)? {
             self.split.clear();
             self.total += fed as u64;
-            return Ok(Progress::Waiting { consumed: taken + fed });
+            return Ok(Progress::Waiting {
+                consumed: joined + fed,
+            });
         }
         if whole.invalid {
-            return Err(FilterError::InvalidUtf8 { offset: self.total + whole.len as u64 });
+            return Err(FilterError::InvalidUtf8 {
+                offset: self.total + whole.len as u64,
+            });
         }
         self.total += rest.len() as u64;
         Ok(Progress::Done)
     }
 
-    /// Asks again what waits; nothing new is taken.
-    fn waiting(&mut self, judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Option<Progress>, FilterError> {
-        Ok(self.feed(&[], judge, out)?.map(|_| Progress::Waiting { consumed: 0 }))
+    /// Completes a character that the last cut split, and says how many bytes that took.
+    fn take_split(
+        &mut self,
+        input: &[u8],
+        judge: &mut dyn Judge,
+        out: &mut Vec<u8>,
+    ) -> Result<ControlFlow<Progress, usize>, FilterError> {
+        if self.split.is_empty() {
+            return Ok(ControlFlow::Continue(0));
+        }
+        if let Some(waiting) = self.waiting(judge, out)? {
+            return Ok(ControlFlow::Break(waiting));
+        }
+        let taken = match self.split.join(input) {
+            Joined::Split => {
+                self.total += input.len() as u64;
+                return Ok(ControlFlow::Break(Progress::Done));
+            }
+            Joined::Invalid => return Err(self.split_is_invalid()),
+            Joined::Whole(letter, taken) => {
+                let letter = letter.get(..self.split.len() + taken).unwrap_or_default();
+                // A judge waits before a character of several bytes or not at all.
+                if self.feed(letter, judge, out)?.is_some() {
+                    return Ok(ControlFlow::Break(Progress::Waiting { consumed: 0 }));
+                }
+                taken
+            }
+        };
+        self.split.clear();
+        self.total += taken as u64;
+        Ok(ControlFlow::Continue(taken))
     }
 
-    fn complete(&mut self, judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Progress, FilterError> {
+    fn split_is_invalid(&self) -> FilterError {
+        FilterError::InvalidUtf8 {
+            offset: self.total - self.split.len() as u64,
+        }
+    }
+
+    /// Asks again what waits; nothing new is taken.
+    fn waiting(
+        &mut self,
+        judge: &mut dyn Judge,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Progress>, FilterError> {
+        Ok(self
+            .feed(&[], judge, out)?
+            .map(|_| Progress::Waiting { consumed: 0 }))
+    }
+
+    fn complete(
+        &mut self,
+        judge: &mut dyn Judge,
+        out: &mut Vec<u8>,
+    ) -> Result<Progress, FilterError> {
         if self.total == 0 && !matches!(self.phase, Phase::Failed) {
             return Ok(Progress::Done);
         }
@@ -152,18 +229,26 @@ impl Filter {
             return Ok(waiting);
         }
         if !self.split.is_empty() {
-            return Err(FilterError::InvalidUtf8 { offset: self.total - self.split.len() as u64 });
+            return Err(self.split_is_invalid());
         }
         let plan = Arc::clone(&self.plan);
         if matches!(self.phase, Phase::Scout) {
-            let mut company = Company { spots: &plan.scout, judge, counts: &mut self.counts };
+            let mut company = Company {
+                spots: &plan.scout,
+                judge,
+                counts: &mut self.counts,
+            };
             self.walker.finish(&mut company, out)?;
             self.scouted();
             if let Some(waiting) = self.waiting(judge, out)? {
                 return Ok(waiting);
             }
         }
-        let mut company = Company { spots: &plan.spots, judge, counts: &mut self.counts };
+        let mut company = Company {
+            spots: &plan.spots,
+            judge,
+            counts: &mut self.counts,
+        };
         match self.walker.finish(&mut company, out)? {
             Walked::All | Walked::Decided(_) => Ok(Progress::Done),
             Walked::Waiting(_) => Ok(Progress::Waiting { consumed: 0 }),
@@ -171,11 +256,20 @@ impl Filter {
     }
 
     /// Feeds whole characters through the phases. `Some`: the judge waits, and so many bytes are taken.
-    fn feed(&mut self, bytes: &[u8], judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Option<usize>, FilterError> {
+    fn feed(
+        &mut self,
+        bytes: &[u8],
+        judge: &mut dyn Judge,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<usize>, FilterError> {
         let plan = Arc::clone(&self.plan);
         let mut taken = 0;
         if let Phase::Scout = self.phase {
-            let mut company = Company { spots: &plan.scout, judge, counts: &mut self.counts };
+            let mut company = Company {
+                spots: &plan.scout,
+                judge,
+                counts: &mut self.counts,
+            };
             match self.walker.run(bytes, &mut company, out)? {
                 Walked::Decided(at) => taken = at,
                 Walked::All | Walked::Waiting(_) => return Ok(None),
@@ -193,7 +287,11 @@ impl Filter {
         let Phase::Walk(held, again) = &mut self.phase else {
             return Err(FilterError::Poisoned);
         };
-        let mut company = Company { spots: &plan.spots, judge, counts: &mut self.counts };
+        let mut company = Company {
+            spots: &plan.spots,
+            judge,
+            counts: &mut self.counts,
+        };
         if !held.is_empty() {
             let rest = held.get(*again..).unwrap_or_default();
             if let Walked::Waiting(at) = self.walker.run(rest, &mut company, out)? {

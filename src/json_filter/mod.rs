@@ -34,7 +34,7 @@ pub use text::text;
 /// What one answer or body may demand of us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of one item, and of what is held back for undecided single items.
+    /// Bytes of one item, and of what is held back for undecided single items; 1 GiB at most.
     pub item_bytes: usize,
     /// Brackets open at once.
     pub depth: usize,

@@ -91,6 +91,39 @@ pub(super) fn text(bytes: &[u8], i: usize) -> Scan {
     }
 }
 
+/// Reads a name and its colon, if all of it is here and has no escapes; else a closer look is due.
+#[inline(always)]
+pub(super) fn quick_name(bytes: &[u8], i: usize) -> Option<usize> {
+    let end = quick_text(bytes, blank(bytes, i))?;
+    let colon = blank(bytes, end);
+    (*bytes.get(colon)? == b':').then_some(colon + 1)
+}
+
+/// Reads a scalar that is here as a whole; else a closer look is due.
+#[inline(always)]
+pub(super) fn quick_scalar(bytes: &[u8], i: usize) -> Option<usize> {
+    let start = blank(bytes, i);
+    let scanned = match *bytes.get(start)? {
+        b'"' => return quick_text(bytes, start),
+        b'{' | b'[' => return None,
+        first => scalar(bytes, start, first),
+    };
+    match scanned {
+        Scan::Ended(end) => Some(end),
+        Scan::Cut(_) | Scan::Bad(_) => None,
+    }
+}
+
+/// Reads a string without escapes from its opening quote.
+#[inline(always)]
+pub(super) fn quick_text(bytes: &[u8], i: usize) -> Option<usize> {
+    if *bytes.get(i)? != b'"' {
+        return None;
+    }
+    let end = special(bytes, i + 1);
+    (*bytes.get(end)? == b'"').then_some(end + 1)
+}
+
 #[inline(never)]
 fn rest_of_text(bytes: &[u8], mut i: usize, mut state: Text) -> Scan {
     loop {

@@ -24,10 +24,18 @@ impl Scout {
     /// `singles` has, per rule, the number of facts if the rule names a single item.
     pub(super) fn new(singles: &[Option<usize>]) -> Self {
         let item = |(rule, facts): (usize, &Option<usize>)| {
-            facts.map(|facts| SingleItem { rule, facts: vec![None; facts], there: false, ready: false })
+            facts.map(|facts| SingleItem {
+                rule,
+                facts: vec![None; facts],
+                there: false,
+                ready: false,
+            })
         };
         let items: Vec<_> = singles.iter().enumerate().filter_map(item).collect();
-        Self { unready: items.len(), items }
+        Self {
+            unready: items.len(),
+            items,
+        }
     }
 
     /// Whether all is known that the verdicts need.
@@ -53,7 +61,9 @@ impl Scout {
 
     pub(super) fn ends(&mut self, spot: &Spot, range: (usize, usize)) {
         for &(rule, index) in &spot.facts {
-            let Some(item) = self.item(rule) else { continue };
+            let Some(item) = self.item(rule) else {
+                continue;
+            };
             if let Some(fact) = item.facts.get_mut(index) {
                 *fact = Some(range);
             }
@@ -82,7 +92,8 @@ impl Scout {
     ) -> Result<bool, FilterError> {
         let mut decided = true;
         for item in self.items.iter().filter(|item| item.there) {
-            let raw = |fact: &Option<(usize, usize)>| fact.and_then(|(start, end)| bytes.get(start..end));
+            let raw =
+                |fact: &Option<(usize, usize)>| fact.and_then(|(start, end)| bytes.get(start..end));
             let facts: Vec<_> = item.facts.iter().map(raw).collect();
             match judge.item(item.rule, None, &facts) {
                 ItemVerdict::Keep => {}

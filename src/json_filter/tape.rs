@@ -8,54 +8,59 @@ use super::spots::{ItemEnd, Kind, Refused, Spot, SpotId, Spots};
 use super::text::decode_lossy;
 
 /// Index of a node; `NO_NODE` where there is none.
-pub(super) type NodeId = usize;
-pub(super) const NO_NODE: NodeId = usize::MAX;
+pub(super) type NodeId = u32;
+pub(super) const NO_NODE: NodeId = NodeId::MAX;
+
+/// The most that a value held may measure, whatever the limits say: offsets are kept in 32 bits, for
+/// a value of many small nodes should not take many times its size.
+pub(super) const MOST_HELD: usize = 1 << 30;
 
 /// A range of the held bytes.
-type Range = (usize, usize);
-const ABSENT: Range = (usize::MAX, 0);
+type Range = (u32, u32);
+const ABSENT: Range = (u32::MAX, 0);
+
+fn small(offset: usize) -> u32 {
+    u32::try_from(offset).unwrap_or(u32::MAX)
+}
+
+fn small_range(range: (usize, usize)) -> Range {
+    (small(range.0), small(range.1))
+}
 
 /// A node that the judging must visit; all positions are offsets in the held bytes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Node {
+struct Node {
+    spot: SpotId,
+    parent: NodeId,
+    /// Behind the node and all inside it.
+    next: NodeId,
+    /// The member name between its quotes; absent in arrays.
+    name: Range,
+    /// Behind the comma or bracket before it.
+    lead: u32,
+    end: u32,
+    /// Behind the comma after it, or at the closing bracket.
+    separator: u32,
+    facts: u32,
+    /// A rule whose fixed part an object does not have, else `u32::MAX`.
+    missing: u32,
+    kind: Kind,
+    plain_before: bool,
+    kept_any: bool,
+}
+
+/// What is known of a node when it starts; positions are offsets in the held bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Start {
     pub(super) spot: SpotId,
     pub(super) kind: Kind,
     pub(super) parent: NodeId,
     /// The member name between its quotes.
-    pub(super) name: Option<Range>,
+    pub(super) name: Option<(usize, usize)>,
     /// Behind the comma or bracket before it.
     pub(super) lead: usize,
-    pub(super) start: usize,
-    pub(super) end: usize,
-    /// Behind the comma after it, or at the closing bracket.
-    pub(super) separator: usize,
     /// Whether a sibling stands before it that stays without being asked about.
     pub(super) plain_before: bool,
-    /// A rule whose fixed part an object does not have.
-    pub(super) missing: Option<usize>,
-    next: NodeId,
-    facts: usize,
-    kept_any: bool,
-}
-
-impl Node {
-    pub(super) fn new(spot: SpotId, kind: Kind, parent: NodeId) -> Self {
-        Self {
-            spot,
-            kind,
-            parent,
-            name: None,
-            lead: 0,
-            start: 0,
-            end: 0,
-            separator: 0,
-            plain_before: false,
-            missing: None,
-            next: 0,
-            facts: 0,
-            kept_any: false,
-        }
-    }
 }
 
 /// What is to be done with the held bytes.
@@ -73,8 +78,8 @@ pub(super) struct Tape {
     nodes: Vec<Node>,
     facts: Vec<Range>,
     /// Per rule, where the facts of the item around the current position begin.
-    current: Vec<usize>,
-    cuts: Vec<Range>,
+    current: Vec<u32>,
+    cuts: Vec<(usize, usize)>,
     /// Counts of the pass under way; they count only if nothing had to wait.
     tally: Vec<RuleCounts>,
 }
@@ -96,47 +101,74 @@ impl Tape {
     }
 
     /// Ranges of the held bytes that go, in order.
-    pub(super) fn cuts(&self) -> &[Range] {
+    pub(super) fn cuts(&self) -> &[(usize, usize)] {
         &self.cuts
     }
 
     /// Adds a node, with room for the facts of its rules; the first two are a property's key and date.
-    pub(super) fn push(&mut self, mut node: Node, spot: &Spot) -> NodeId {
-        node.facts = self.facts.len();
+    pub(super) fn push(&mut self, start: Start, spot: &Spot) -> NodeId {
+        self.nodes.push(Node {
+            spot: start.spot,
+            parent: start.parent,
+            next: NO_NODE,
+            name: start.name.map_or(ABSENT, small_range),
+            lead: small(start.lead),
+            end: 0,
+            separator: 0,
+            facts: small(self.facts.len()),
+            missing: u32::MAX,
+            kind: start.kind,
+            plain_before: start.plain_before,
+            kept_any: false,
+        });
         if !spot.properties.is_empty() {
             self.facts.extend([ABSENT; 2]);
         }
         for item in &spot.items {
             if let Some(current) = self.current.get_mut(item.rule) {
-                *current = self.facts.len();
+                *current = small(self.facts.len());
             }
             self.facts.extend(std::iter::repeat_n(ABSENT, item.facts));
         }
-        self.nodes.push(node);
-        self.nodes.len() - 1
+        small(self.nodes.len() - 1)
     }
 
-    pub(super) fn node(&mut self, id: NodeId) -> Option<&mut Node> {
-        self.nodes.get_mut(id)
+    /// Notes where a node's neighbour, or the end of its container, begins.
+    #[inline(always)]
+    pub(super) fn separate(&mut self, id: NodeId, at: usize) {
+        if let Some(node) = self.nodes.get_mut(id as usize) {
+            node.separator = small(at);
+        }
+    }
+
+    /// Notes that an object lacks the name by which the fixed part of a rule's place goes on.
+    pub(super) fn lacks(&mut self, id: NodeId, rule: usize) {
+        if let Some(node) = self.nodes.get_mut(id as usize) {
+            node.missing = small(rule);
+        }
     }
 
     /// Notes a node's end; all nodes added since are inside it.
     pub(super) fn close(&mut self, id: NodeId, end: usize) {
-        let next = self.nodes.len();
-        if let Some(node) = self.nodes.get_mut(id) {
-            node.end = end;
+        let next = small(self.nodes.len());
+        if let Some(node) = self.nodes.get_mut(id as usize) {
+            node.end = small(end);
             node.next = next;
         }
     }
 
     /// Notes what a node at this spot tells about the item or the property around it.
-    pub(super) fn note(&mut self, spot: &Spot, parent: NodeId, range: Range) {
+    pub(super) fn note(&mut self, spot: &Spot, parent: NodeId, range: (usize, usize)) {
+        let range = small_range(range);
         for &(rule, index) in &spot.facts {
-            let place = self.current.get(rule).map(|first| first + index);
+            let place = self.current.get(rule).map(|first| *first as usize + index);
             self.set(place, range);
         }
         if spot.property_key || spot.property_date {
-            let first = self.nodes.get(parent).map(|node| node.facts);
+            let first = self
+                .nodes
+                .get(parent as usize)
+                .map(|node| node.facts as usize);
             if spot.property_key {
                 self.set(first, range);
             }
@@ -163,15 +195,24 @@ impl Tape {
     ) -> Result<Outcome, FilterError> {
         self.cuts.clear();
         self.tally.fill(RuleCounts::default());
-        let mut pass = Pass { bytes, judge, waits: false };
+        let mut pass = Pass {
+            bytes,
+            judge,
+            waits: false,
+        };
         let mut failed = None;
-        let mut at = 0;
-        while let Some(&node) = self.nodes.get(at) {
-            let Some(spot) = spots.at(node.spot) else { break };
+        let mut at: NodeId = 0;
+        while let Some(&node) = self.nodes.get(at as usize) {
+            let Some(spot) = spots.at(node.spot) else {
+                break;
+            };
             if self.keeps(&node, spot, &mut pass) {
                 self.stays(at, node.parent);
                 failed = failed.or_else(|| refusal(&node, spot));
                 at += 1;
+            } else if pass.waits {
+                // It is not final: a rule before the one that dropped it has yet to be counted.
+                at = node.next;
             } else if at == 0 {
                 self.commit(counts);
                 return Ok(Outcome::Removed);
@@ -197,8 +238,8 @@ impl Tape {
         if spot.items.is_empty() && spot.properties.is_empty() {
             return true;
         }
-        let name = node.name.map(|range| decode_lossy(slice(pass.bytes, range)));
-        let mut first = node.facts + if spot.properties.is_empty() { 0 } else { 2 };
+        let name = pass.raw(node.name).map(decode_lossy);
+        let mut first = node.facts as usize + if spot.properties.is_empty() { 0 } else { 2 };
         for item in &spot.items {
             let null = node.kind == Kind::Null && !item.starred;
             if !null && !self.keeps_item(item, name.as_deref(), first, pass) {
@@ -209,10 +250,22 @@ impl Tape {
         pass.waits || self.keeps_property(node, spot, name.as_deref(), pass)
     }
 
-    fn keeps_item(&mut self, item: &ItemEnd, name: Option<&str>, first: usize, pass: &mut Pass<'_>) -> bool {
-        let ranges = self.facts.get(first..first + item.facts).unwrap_or_default();
-        let facts: SmallVec<[Option<&[u8]>; 8]> = ranges.iter().map(|range| pass.fact(*range)).collect();
-        let verdict = pass.judge.item(item.rule, name.filter(|_| item.starred), &facts);
+    fn keeps_item(
+        &mut self,
+        item: &ItemEnd,
+        name: Option<&str>,
+        first: usize,
+        pass: &mut Pass<'_>,
+    ) -> bool {
+        let ranges = self
+            .facts
+            .get(first..first + item.facts)
+            .unwrap_or_default();
+        let facts: SmallVec<[Option<&[u8]>; 8]> =
+            ranges.iter().map(|range| pass.raw(*range)).collect();
+        let verdict = pass
+            .judge
+            .item(item.rule, name.filter(|_| item.starred), &facts);
         let mut unasked = RuleCounts::default();
         let tally = self.tally.get_mut(item.rule).unwrap_or(&mut unasked);
         match verdict {
@@ -223,13 +276,23 @@ impl Tape {
         verdict != ItemVerdict::Drop
     }
 
-    fn keeps_property(&mut self, node: &Node, spot: &Spot, name: Option<&str>, pass: &mut Pass<'_>) -> bool {
+    fn keeps_property(
+        &mut self,
+        node: &Node,
+        spot: &Spot,
+        name: Option<&str>,
+        pass: &mut Pass<'_>,
+    ) -> bool {
         if spot.properties.is_empty() {
             return true;
         }
-        let fact = |at: usize| self.facts.get(at).and_then(|range| pass.fact(*range));
+        let fact = |at: usize| self.facts.get(at).and_then(|range| pass.raw(*range));
         let name = name.filter(|_| !spot.own_key);
-        let property = Property { name, key: fact(node.facts), date: fact(node.facts + 1) };
+        let property = Property {
+            name,
+            key: fact(node.facts as usize),
+            date: fact(node.facts as usize + 1),
+        };
         for &rule in &spot.properties {
             let kept = pass.judge.property(rule, property);
             if let Some(tally) = self.tally.get_mut(rule) {
@@ -244,18 +307,27 @@ impl Tape {
     }
 
     fn stays(&mut self, id: NodeId, parent: NodeId) {
-        if let Some(node) = self.nodes.get_mut(id) {
+        if let Some(node) = self.nodes.get_mut(id as usize) {
             node.kept_any = false;
         }
-        if let Some(parent) = self.nodes.get_mut(parent) {
+        if let Some(parent) = self.nodes.get_mut(parent as usize) {
             parent.kept_any = true;
         }
     }
 
     /// With something kept before it a node goes with the comma before it, else with the one behind.
     fn cut(&mut self, node: &Node) {
-        let kept_before = node.plain_before || self.nodes.get(node.parent).is_some_and(|parent| parent.kept_any);
-        self.cuts.push(if kept_before { (node.lead - 1, node.end) } else { (node.lead, node.separator) });
+        let kept_before = node.plain_before
+            || self
+                .nodes
+                .get(node.parent as usize)
+                .is_some_and(|parent| parent.kept_any);
+        let (start, end) = if kept_before {
+            (node.lead - 1, node.end)
+        } else {
+            (node.lead, node.separator)
+        };
+        self.cuts.push((start as usize, end as usize));
     }
 
     fn commit(&mut self, counts: &mut [RuleCounts]) {
@@ -273,19 +345,18 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn fact(&self, range: Range) -> Option<&'a [u8]> {
-        self.bytes.get(range.0..range.1)
+    fn raw(&self, range: Range) -> Option<&'a [u8]> {
+        self.bytes.get(range.0 as usize..range.1 as usize)
     }
 }
 
-fn slice(bytes: &[u8], range: Range) -> &[u8] {
-    bytes.get(range.0..range.1).unwrap_or_default()
-}
-
 fn refusal(node: &Node, spot: &Spot) -> Option<FilterError> {
-    match (spot.refuses(node.kind), node.missing) {
-        (Some((rule, Refused::Shape)), _) => Some(FilterError::WrongShape { rule }),
-        (Some((rule, Refused::Missing)), _) | (None, Some(rule)) => Some(FilterError::MissingPlace { rule }),
-        (None, None) => None,
+    match spot.refuses(node.kind) {
+        Some((rule, Refused::Shape)) => Some(FilterError::WrongShape { rule }),
+        Some((rule, Refused::Missing)) => Some(FilterError::MissingPlace { rule }),
+        None if node.missing == u32::MAX => None,
+        None => Some(FilterError::MissingPlace {
+            rule: node.missing as usize,
+        }),
     }
 }

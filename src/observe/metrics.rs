@@ -2,12 +2,10 @@
 //! at the start from closed sets, so counting is one atomic addition and a scrape is complete from
 //! the first second. It never looks a label up on the path of a call, the API map's entities aside.
 
+use super::family::{Family, IssuerMetrics, KEYS_REFRESHES, verdicts};
 use crate::authorize::{Door, RefusalName};
 use crate::sources::SourceObserver;
-use prometheus::{
-    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
-};
+use prometheus::{Encoder, Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -111,15 +109,6 @@ pub struct Cached {
 
 /// How an attempt to load a snapshot may end, as `sources` names it.
 const SNAPSHOT_LOADS: [&str; 4] = ["ok", "unchanged", "refused", "failed"];
-/// How a refresh of a key set may end, as `sources` names it.
-const KEYS_REFRESHES: [&str; 3] = ["ok", "unchanged", "failed"];
-
-#[derive(Debug)]
-struct IssuerMetrics {
-    age: Gauge,
-    refreshes: [IntCounter; KEYS_REFRESHES.len()],
-}
-
 /// Every metric there is.
 #[derive(Debug)]
 pub struct Metrics {
@@ -166,7 +155,7 @@ impl Metrics {
     /// When the registry refuses a metric.
     pub fn new(labels: &Labels) -> Result<Self, MetricsError> {
         let registry = Registry::new();
-        let family = Family { registry: &registry };
+        let family = Family::of(&registry);
         let requests = family.counters("doorward_requests_total", "Calls by door and outcome.", &["door", "outcome"])?;
         let refusals = family.counters("doorward_refusals_total", "Refusals by door and name.", &["door", "name"])?;
         let items = family.counters("doorward_items_total", "Items of answers, kept and removed.", &["entity", "verdict"])?;
@@ -275,64 +264,6 @@ fn count(names: &[&str], counters: &[IntCounter], result: &str) {
 const DECISION_BUCKETS: [f64; 11] = [1e-7, 2.5e-7, 5e-7, 1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 1e-4, 1e-3, 1e-2];
 /// 10 µs to 10 s.
 const LATENCY_BUCKETS: [f64; 13] = [1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 0.5, 2.5, 10.0];
-
-fn verdicts(family: &IntCounterVec, entity: Option<&str>) -> Verdicts {
-    let counter = |verdict| match entity {
-        Some(entity) => family.with_label_values(&[entity, verdict]),
-        None => family.with_label_values(&[verdict]),
-    };
-    Verdicts { kept: counter("kept"), removed: counter("removed") }
-}
-
-/// Makes metrics and registers them.
-struct Family<'a> {
-    registry: &'a Registry,
-}
-
-impl Family<'_> {
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, MetricsError> {
-        let family = IntCounterVec::new(Opts::new(name, help), labels)?;
-        self.registry.register(Box::new(family.clone()))?;
-        Ok(family)
-    }
-
-    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, MetricsError> {
-        let family = HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), &[])?;
-        self.registry.register(Box::new(family.clone()))?;
-        let none: &[&str] = &[];
-        Ok(family.with_label_values(none))
-    }
-
-    fn integer(&self, name: &str, help: &str) -> Result<IntGauge, MetricsError> {
-        let gauge = IntGauge::new(name, help)?;
-        self.registry.register(Box::new(gauge.clone()))?;
-        Ok(gauge)
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> Result<Gauge, MetricsError> {
-        let gauge = Gauge::new(name, help)?;
-        self.registry.register(Box::new(gauge.clone()))?;
-        Ok(gauge)
-    }
-
-    fn issuers(&self, issuers: &[String]) -> Result<HashMap<String, IssuerMetrics>, MetricsError> {
-        let ages = GaugeVec::new(Opts::new("doorward_jwks_age_seconds", "Age of an issuer's keys."), &["issuer"])?;
-        self.registry.register(Box::new(ages.clone()))?;
-        let refreshes = self.counters("doorward_jwks_refreshes_total", "Refreshes of key sets.", &["issuer", "result"])?;
-        let metrics = |issuer: &String| IssuerMetrics {
-            age: ages.with_label_values(&[issuer]),
-            refreshes: KEYS_REFRESHES.map(|result| refreshes.with_label_values(&[issuer.as_str(), result])),
-        };
-        Ok(issuers.iter().map(|issuer| (issuer.clone(), metrics(issuer))).collect())
-    }
-
-    fn build_info(&self) -> Result<(), MetricsError> {
-        let info = IntGaugeVec::new(Opts::new("doorward_build_info", "The version that runs."), &["version"])?;
-        self.registry.register(Box::new(info.clone()))?;
-        info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        Ok(())
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 
 pub mod clock;
 mod decision_log;
+mod family;
 mod metrics;
 
 pub use decision_log::{DecisionLog, DecisionLogError, LogEntry, LogSettings, OnFull, Sink, When};

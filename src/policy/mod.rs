@@ -15,6 +15,7 @@ mod coverage;
 mod dates;
 mod decide;
 mod documents;
+mod explain;
 mod fingerprint;
 mod for_dates;
 mod lookup;
@@ -34,13 +35,18 @@ pub use context::{ClaimValue, Claims, Context, HeaderSource, HeaderValue, NoHead
 pub use dates::{Dates, Instant, Interval, parse_instant, parse_query_instant};
 pub use decide::{Cause, Decision, NamedCause};
 pub use documents::{
-    AccessMetadata, Action, AsAtEnd, ClaimTest, Condition, DateQuality, DateUnit, ForSpec, Grant, Identifier, IfSpec, MetadataExpression,
-    MetadataOperator, Part, PersonalAccessToken, PointInTime, PolicyCollection, PolicyDocument, PolicyRestriction, Problem, RelativeDate,
-    RelativeTo, Revocation, Role, RoleId, RoleResource, ScopedId, Selector, TextOperator, TextTest, User, UserKind, UserRole, UserStatus,
-    ViaApiOperator, When,
+    AccessMetadata, Action, AsAtEnd, ClaimTest, Condition, DateQuality, DateUnit, ForSpec, Grant,
+    Identifier, IfSpec, MetadataExpression, MetadataOperator, Part, PersonalAccessToken,
+    PointInTime, PolicyCollection, PolicyDocument, PolicyRestriction, Problem, RelativeDate,
+    RelativeTo, Revocations, Role, RoleId, RoleResource, ScopedId, Selector, TextOperator,
+    TextTest, User, UserKind, UserRole, UserStatus, ViaApiOperator, When,
 };
+pub use explain::{CauseExplained, ConditionExplained, DecisionExplained, Explanation, Outcome, PolicyExplained, PolicyVerdict, RoleExplained, Truth, explain};
 pub use metadata::Metadata;
 pub use policies::{Policies, load};
 pub use question::{MetadataOf, Question};
 pub use rights::Rights;
 pub use subject::{RoleSource, Subject};
+
+#[cfg(test)]
+mod tests;

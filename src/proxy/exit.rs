@@ -5,7 +5,7 @@ use super::core::Core;
 use crate::authorize::{DecisionId, Door, Record, Refusal, RefusalName, Stop, Summary};
 use crate::observe::{LogEntry, Outcome};
 use http::StatusCode;
-use std::cell::{Ref, RefCell, RefMut};
+use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
 
 /// What is known of a call's end so far, held by everything that still works on its answer.
@@ -39,9 +39,9 @@ impl Exit {
 
     /// Keeps the record of the decision, if anybody is to read it.
     pub(super) fn keep(&self, record: &Record) {
-        let is_read = Ref::map(self.0.borrow(), |end| &end.core.wiring.log).is_open();
-        if is_read {
-            self.end().record = Some(Box::new(record.clone()));
+        let mut end = self.end();
+        if end.core.wiring.log.is_open() {
+            end.record = Some(Box::new(record.clone()));
         }
     }
 

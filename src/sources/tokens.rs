@@ -3,7 +3,7 @@
 //! outlives `exp`; revocations and the account are judged afterwards, on every call.
 
 use super::{KeySets, SourceObserver};
-use crate::authorize::call::Identity;
+use crate::authorize::Identity;
 use crate::token::{
     Bearer, Checks, MAX_TOKEN_BYTES, TokenError, Unverified, VerifiedToken, bearer, bearer_bytes, is_compact, verify,
 };

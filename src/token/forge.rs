@@ -21,8 +21,8 @@ pub(crate) struct Forge {
 
 impl Forge {
     pub(crate) fn ed25519(id: &str) -> Self {
-        let document = Ed25519KeyPair::generate_pkcs8(&aws_lc_rs::rand::SystemRandom::new()).unwrap();
-        let pair = Ed25519KeyPair::from_pkcs8(document.as_ref()).unwrap();
+        let pair = Ed25519KeyPair::generate().unwrap();
+        let document = pair.to_pkcs8().unwrap();
         let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": encode(pair.public_key().as_ref()), "kid": id});
         let private = EncodingKey::from_ed_der(document.as_ref());
         Self { private, algorithm: jsonwebtoken::Algorithm::EdDSA, jwk }
@@ -42,8 +42,8 @@ impl Forge {
         signing: &'static EcdsaSigningAlgorithm,
         algorithm: jsonwebtoken::Algorithm,
     ) -> Self {
-        let document = EcdsaKeyPair::generate_pkcs8(signing, &aws_lc_rs::rand::SystemRandom::new()).unwrap();
-        let pair = EcdsaKeyPair::from_pkcs8(signing, document.as_ref()).unwrap();
+        let pair = EcdsaKeyPair::generate(signing).unwrap();
+        let document = pair.to_pkcs8v1().unwrap();
         let (x, y) = pair.public_key().as_ref()[1..].split_at(pair.public_key().as_ref().len() / 2);
         let jwk = json!({"kty": "EC", "crv": curve, "x": encode(x), "y": encode(y), "kid": id});
         Self { private: EncodingKey::from_ec_der(document.as_ref()), algorithm, jwk }

@@ -15,6 +15,7 @@ mod support;
 mod answers;
 mod connections;
 mod http2;
+mod metadata;
 mod observed;
 mod requests;
 mod tls;

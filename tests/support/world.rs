@@ -1,4 +1,5 @@
-//! A small world: one user who may read portfolios of scope US, a few routes, one bearer token.
+//! A small world: one user who may read portfolios of scope US and books of the
+//! desk EQ, a few routes, one bearer token.
 
 use doorward::api_map::ApiMap;
 use doorward::snapshot::{Settings, Snapshot, World};
@@ -27,13 +28,21 @@ pub fn api_map() -> Value {
     let portfolio = json!({ "scope": "/id/scope", "code": "/id/code" });
     json!({
         "application": "LUSID",
-        "entities": { "Portfolio": { "id": portfolio, "metadata": "none" } },
+        "entities": {
+            "Portfolio": { "id": portfolio, "metadata": "none" },
+            "Book": { "id": portfolio, "metadata": "upstream:/metadata/{scope}/{code}" },
+        },
         "operations": [
             { "feature": "free", "match": "GET /free", "unfiltered": true },
             { "feature": "free-write", "match": "POST /free", "unfiltered": true },
             { "feature": "free-put", "match": "PUT /free", "unfiltered": true },
             { "feature": "socket", "match": "GET /socket", "unfiltered": true, "upgrade": true },
             { "feature": "list", "match": "GET /api/portfolios", "response": [{ "items": "/values/*", "entity": "Portfolio" }] },
+            { "feature": "books", "match": "GET /api/books", "response": [{ "items": "/values/*", "entity": "Book" }] },
+            {
+                "feature": "book", "match": "GET /api/books/{scope}/{code}", "response": [{ "items": "", "entity": "Book" }],
+                "targets": [{ "entity": "Book", "id": { "scope": "path.scope", "code": "path.code" } }],
+            },
             { "feature": "add", "match": "POST /api/portfolios", "unfiltered": true, "body": [{ "items": "", "entity": "Portfolio" }] },
         ],
     })
@@ -51,16 +60,21 @@ pub fn snapshot() -> Value {
         "identifier": { "scope": "US", "code": "*" },
         "actions": [{ "scope": "default", "activity": "Any", "entity": "Portfolio" }],
     }});
+    let books = json!({ "metadataSelectorDefinition": {
+        "expressions": [{ "metadataKey": "Desk", "operator": "Equals", "textValue": "EQ" }],
+        "actions": [{ "scope": "default", "activity": "Any", "entity": "Book" }],
+    }});
     json!({
         "schema": "doorward.snapshot/1", "revision": 7, "issuedAt": "2026-11-21T12:00:00Z",
         "users": [{ "id": "00u1", "login": "a@b.c", "type": "Service", "status": "ACTIVE", "roles": [id("reader")] }],
         "roles": [{
             "id": id("reader"), "roleHierarchyIndex": 1, "when": {}, "permission": "Read",
-            "resource": { "policyIdRoleResource": { "policies": [id("features"), id("portfolios")], "policyCollections": [] } },
+            "resource": { "policyIdRoleResource": { "policies": [id("features"), id("portfolios"), id("books")], "policyCollections": [] } },
         }],
         "policies": [
             { "id": id("features"), "grant": "Allow", "when": {}, "selectors": [features] },
             { "id": id("portfolios"), "grant": "Allow", "when": {}, "selectors": [portfolios] },
+            { "id": id("books"), "grant": "Allow", "when": {}, "selectors": [books] },
         ],
         "personalAccessTokens": [{ "sha256": token, "userId": "00u1", "deactivationDate": null }],
     })

@@ -149,7 +149,7 @@ impl<'a> Scope<'a> {
             match Binding::parse(part, text, self.captures) {
                 Ok(binding) => bindings.push(binding),
                 Err(_) if text.contains("path.") => {}
-                Err(message) => problems.add(path, format!("entity `{}`, part `{part}`: {message}", entity.name)),
+                Err(message) => problems.add(&format!("entities.{}.id.{part}", entity.name), format!("{message} (used by {path})")),
             }
         }
         bindings

@@ -147,13 +147,20 @@ impl DateQuality {
     pub const fn is_of_the_current_month(self) -> bool {
         matches!(
             self,
-            Self::IsFirstDayOfTheCurrentMonth | Self::IsLastDayOfTheCurrentMonth | Self::IsBusinessDayOfTheCurrentMonth
+            Self::IsFirstDayOfTheCurrentMonth
+                | Self::IsLastDayOfTheCurrentMonth
+                | Self::IsBusinessDayOfTheCurrentMonth
         )
     }
 }
 
-const KINDS: [&str; 5] =
-    ["effectiveRange", "asAtRangeForSpec", "effectiveDateRelative", "asAtRelative", "effectiveDateHasQuality"];
+const KINDS: [&str; 5] = [
+    "effectiveRange",
+    "asAtRangeForSpec",
+    "effectiveDateRelative",
+    "asAtRelative",
+    "effectiveDateHasQuality",
+];
 
 impl ForSpec {
     pub(super) fn read(entry: Cursor<'_>) -> Option<Self> {
@@ -169,7 +176,10 @@ impl ForSpec {
             "asAtRangeForSpec" => {
                 let from = spec.required("from").and_then(AsAtEnd::read);
                 let to = spec.required("to").and_then(AsAtEnd::read);
-                Self::AsAtRange { from: from?, to: to? }
+                Self::AsAtRange {
+                    from: from?,
+                    to: to?,
+                }
             }
             "effectiveDateRelative" => Self::EffectiveRelative(RelativeDate::read(&spec)?),
             "asAtRelative" => Self::AsAtRelative(RelativeDate::read(&spec)?),
@@ -200,10 +210,23 @@ impl AsAtEnd {
 
 impl RelativeDate {
     fn read(cursor: &Cursor<'_>) -> Option<Self> {
-        let date = cursor.member("date").map_or(Some(PointInTime::Now), |date| date.choice());
-        let adjustment = cursor.member("adjustment").map_or(Some(0), |adjustment| adjustment.integer());
-        let unit = cursor.member("unit").map_or(Some(DateUnit::Day), |unit| unit.choice());
-        let relative_to = cursor.required("relativeToDateTime").and_then(|relative| relative.choice());
-        Some(Self { date: date?, adjustment: adjustment?, unit: unit?, relative_to: relative_to? })
+        let date = cursor
+            .member("date")
+            .map_or(Some(PointInTime::Now), |date| date.choice());
+        let adjustment = cursor
+            .member("adjustment")
+            .map_or(Some(0), |adjustment| adjustment.integer());
+        let unit = cursor
+            .member("unit")
+            .map_or(Some(DateUnit::Day), |unit| unit.choice());
+        let relative_to = cursor
+            .required("relativeToDateTime")
+            .and_then(|relative| relative.choice());
+        Some(Self {
+            date: date?,
+            adjustment: adjustment?,
+            unit: unit?,
+            relative_to: relative_to?,
+        })
     }
 }

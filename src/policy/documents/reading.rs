@@ -1,28 +1,13 @@
 //! A strict walk over JSON: key paths, every duplicate member, null as absent.
-//!
-//! One array element at a time becomes a tree; the whole document never does.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-
 use super::super::dates::{Instant, parse_instant};
+use super::json::Node;
 use super::problems::{Place, Problem};
-
-/// A JSON value, borrowed from the text where it can be.
-pub(super) enum Node<'a> {
-    Null,
-    Flag,
-    Integer(i64),
-    Number,
-    Text(Cow<'a, str>),
-    List(Vec<Node<'a>>),
-    Object(Vec<(Cow<'a, str>, Node<'a>)>),
-}
 
 /// The problems found so far, and words that occur again and again, kept once.
 #[derive(Default)]
@@ -33,7 +18,10 @@ pub(super) struct Findings {
 
 impl Findings {
     pub(super) fn report(&self, place: Place<'_>, message: impl Into<String>) {
-        self.problems.borrow_mut().push(Problem { path: place.to_string(), message: message.into() });
+        self.problems.borrow_mut().push(Problem {
+            path: place.to_string(),
+            message: message.into(),
+        });
     }
 
     pub(super) fn into_problems(self) -> Vec<Problem> {
@@ -69,14 +57,29 @@ impl Findings {
     }
 
     fn check_members(&self, members: &[(Cow<'_, str>, Node<'_>)], place: Place<'_>) {
-        let twice = |name: &str| self.report(place.member(name), "stands twice in one object; keep one of the two");
+        let twice = |name: &str| {
+            self.report(
+                place.member(name),
+                "stands twice in one object; keep one of the two",
+            )
+        };
         if members.len() > 16 {
-            let mut seen = HashSet::with_capacity_and_hasher(members.len(), foldhash::fast::FixedState::default());
-            members.iter().filter(|(name, _)| !seen.insert(name.as_ref())).for_each(|(name, _)| twice(name));
+            let mut seen = HashSet::with_capacity_and_hasher(
+                members.len(),
+                foldhash::fast::FixedState::default(),
+            );
+            members
+                .iter()
+                .filter(|(name, _)| !seen.insert(name.as_ref()))
+                .for_each(|(name, _)| twice(name));
             return;
         }
         for (index, (name, _)) in members.iter().enumerate() {
-            if members.iter().take(index).any(|(earlier, _)| earlier == name) {
+            if members
+                .iter()
+                .take(index)
+                .any(|(earlier, _)| earlier == name)
+            {
                 twice(name);
             }
         }
@@ -93,7 +96,11 @@ pub(super) struct Cursor<'s> {
 
 impl<'s> Cursor<'s> {
     pub(super) const fn new(node: &'s Node<'s>, place: Place<'s>, findings: &'s Findings) -> Self {
-        Self { node, place, findings }
+        Self {
+            node,
+            place,
+            findings,
+        }
     }
 
     pub(super) fn problem(&self, message: impl Into<String>) {
@@ -125,7 +132,16 @@ impl<'s> Cursor<'s> {
                 &[]
             }
         };
-        members.iter().map(|(name, node)| (name.as_ref(), Cursor { node, place: self.place.member(name), findings: self.findings }))
+        members.iter().map(|(name, node)| {
+            (
+                name.as_ref(),
+                Cursor {
+                    node,
+                    place: self.place.member(name),
+                    findings: self.findings,
+                },
+            )
+        })
     }
 
     /// A member that is there and not null.
@@ -134,7 +150,11 @@ impl<'s> Cursor<'s> {
             return None;
         };
         let (_, node) = members.iter().find(|(other, _)| other == name)?;
-        let member = Cursor { node, place: self.place.member(name), findings: self.findings };
+        let member = Cursor {
+            node,
+            place: self.place.member(name),
+            findings: self.findings,
+        };
         (!member.is_null()).then_some(member)
     }
 
@@ -165,16 +185,26 @@ impl<'s> Cursor<'s> {
                 &[]
             }
         };
-        items.iter().enumerate().map(|(index, node)| Cursor { node, place: self.place.item(index), findings: self.findings })
+        items.iter().enumerate().map(|(index, node)| Cursor {
+            node,
+            place: self.place.item(index),
+            findings: self.findings,
+        })
     }
 
     /// What `read` makes of every element of a list that may be absent.
     pub(super) fn each<T>(&self, name: &str, read: impl Fn(Cursor<'_>) -> Option<T>) -> Box<[T]> {
-        self.member(name).map(|list| list.items().filter_map(read).collect()).unwrap_or_default()
+        self.member(name)
+            .map(|list| list.items().filter_map(read).collect())
+            .unwrap_or_default()
     }
 
     /// What `read` makes of every element of a list that must be there and not be empty.
-    pub(super) fn each_required<T>(&self, name: &str, read: impl Fn(Cursor<'_>) -> Option<T>) -> Box<[T]> {
+    pub(super) fn each_required<T>(
+        &self,
+        name: &str,
+        read: impl Fn(Cursor<'_>) -> Option<T>,
+    ) -> Box<[T]> {
         let Some(list) = self.required(name) else {
             return Box::default();
         };
@@ -216,7 +246,9 @@ impl<'s> Cursor<'s> {
         let text = self.text()?;
         let instant = parse_instant(text);
         if instant.is_none() {
-            self.problem(format!("`{text}` is no date; write it like 2026-01-31T12:00:00Z or 2026-01-31"));
+            self.problem(format!(
+                "`{text}` is no date; write it like 2026-01-31T12:00:00Z or 2026-01-31"
+            ));
         }
         instant
     }
@@ -225,7 +257,10 @@ impl<'s> Cursor<'s> {
         let text = self.text()?;
         let choice = T::named(text);
         if choice.is_none() {
-            self.problem(format!("`{text}` is not known; use one of {}", T::NAMES.join(", ")));
+            self.problem(format!(
+                "`{text}` is not known; use one of {}",
+                T::NAMES.join(", ")
+            ));
         }
         choice
     }
@@ -263,88 +298,3 @@ macro_rules! choice {
     };
 }
 pub(super) use choice;
-
-impl<'de> Deserialize<'de> for Node<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
-    }
-}
-
-struct NodeVisitor;
-
-impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Node::Null)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Node::Flag)
-    }
-
-    fn visit_i64<E>(self, integer: i64) -> Result<Self::Value, E> {
-        Ok(Node::Integer(integer))
-    }
-
-    fn visit_u64<E>(self, integer: u64) -> Result<Self::Value, E> {
-        Ok(i64::try_from(integer).map_or(Node::Number, Node::Integer))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Node::Number)
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Node::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Node::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = access.next_element()? {
-            items.push(item);
-        }
-        Ok(Node::List(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some(Name(name)) = access.next_key()? {
-            members.push((name, access.next_value()?));
-        }
-        Ok(Node::Object(members))
-    }
-}
-
-/// A member name, borrowed where it has no escapes.
-pub(super) struct Name<'a>(pub(super) Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = Name<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a member name")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(NameVisitor)
-    }
-}

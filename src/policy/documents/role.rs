@@ -51,7 +51,12 @@ impl Role {
         let hierarchy_index = index.and_then(|index| index.integer()).unwrap_or_default();
         let resource = RoleResource::read(&cursor);
         let when = When::read(&cursor);
-        Some(Self { id: id?, hierarchy_index, resource, when })
+        Some(Self {
+            id: id?,
+            hierarchy_index,
+            resource,
+            when,
+        })
     }
 }
 
@@ -61,7 +66,10 @@ impl UserRole {
             return None;
         }
         let resource = RoleResource::read(&cursor);
-        Some(Self { id: cursor.required("id").and_then(ScopedId::read)?, resource })
+        Some(Self {
+            id: cursor.required("id").and_then(ScopedId::read)?,
+            resource,
+        })
     }
 }
 
@@ -83,7 +91,10 @@ impl RoleResource {
                 .member("policyIdRoleResource")
                 .map(|own| own.each("policyCollections", ScopedId::read))
                 .unwrap_or_default(),
-            supervised: listed(resource.member("nonTransitiveSupervisorRoleResource"), "roles"),
+            supervised: listed(
+                resource.member("nonTransitiveSupervisorRoleResource"),
+                "roles",
+            ),
         }
     }
 }

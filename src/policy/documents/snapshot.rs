@@ -3,16 +3,17 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::super::dates::Instant;
 use super::access_metadata::AccessMetadata;
+use super::json::{Name, Node};
 use super::policy::{PolicyCollection, PolicyDocument};
 use super::problems::{Place, Problem};
-use super::reading::{Cursor, Findings, Name, Node};
+use super::reading::{Cursor, Findings};
 use super::references;
 use super::role::{Role, UserRole};
-use super::user::{PersonalAccessToken, Revocation, User};
+use super::user::{PersonalAccessToken, Revocations, User};
 
 const SCHEMA: &str = "doorward.snapshot/1";
 
@@ -38,7 +39,7 @@ pub(in super::super) struct Documents {
     /// `personalAccessTokens`.
     pub personal_access_tokens: Vec<PersonalAccessToken>,
     /// `revokedTokens`.
-    pub revocations: Vec<Revocation>,
+    pub revocations: Revocations,
 }
 
 /// Where the elements stood, for those arrays whose elements are referred to or must differ.
@@ -58,16 +59,24 @@ impl Documents {
     pub(in super::super) fn read(json: &[u8]) -> Result<Self, Vec<Problem>> {
         let mut reading = Reading::default();
         let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let syntax = deserializer.deserialize_any(&mut reading).and_then(|()| deserializer.end());
+        let syntax = deserializer
+            .deserialize_any(&mut reading)
+            .and_then(|()| deserializer.end());
         match syntax {
             Ok(()) => {
                 reading.check_presence();
                 references::check(&reading.documents, &reading.positions, &reading.findings);
             }
-            Err(error) => reading.findings.report(Place::ROOT, format!("is not a snapshot in JSON: {error}")),
+            Err(error) => reading
+                .findings
+                .report(Place::ROOT, format!("is not a snapshot in JSON: {error}")),
         }
         let problems = reading.findings.into_problems();
-        if problems.is_empty() { Ok(reading.documents) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(reading.documents)
+        } else {
+            Err(problems)
+        }
     }
 }
 
@@ -96,9 +105,10 @@ impl Reading {
             "schema" if cursor.text().is_some_and(|schema| schema != SCHEMA) => {
                 cursor.problem(format!("must be `{SCHEMA}`"));
             }
-            "revision" => match cursor.integer().and_then(|revision| u64::try_from(revision).ok()) {
-                Some(revision) if revision > 0 => self.documents.revision = revision,
-                _ => cursor.problem("must be at least 1"),
+            "revision" => match cursor.integer().map(u64::try_from) {
+                Some(Ok(revision @ 1..)) => self.documents.revision = revision,
+                Some(_) => cursor.problem("must be at least 1"),
+                None => {}
             },
             "issuedAt" => self.documents.issued_at = cursor.instant(),
             _ => {}
@@ -106,7 +116,12 @@ impl Reading {
     }
 
     fn element(&mut self, array: &str, index: usize, node: &Node<'_>) {
-        fn keep<T>(documents: &mut Vec<T>, positions: &mut Vec<usize>, index: usize, document: Option<T>) {
+        fn keep<T>(
+            documents: &mut Vec<T>,
+            positions: &mut Vec<usize>,
+            index: usize,
+            document: Option<T>,
+        ) {
             if let Some(document) = document {
                 documents.push(document);
                 positions.push(index);
@@ -119,27 +134,69 @@ impl Reading {
         self.findings.check_duplicates(node, place);
         let (documents, positions) = (&mut self.documents, &mut self.positions);
         match array {
-            "users" => keep(&mut documents.users, &mut positions.users, index, User::read(cursor)),
-            "roles" => keep(&mut documents.roles, &mut positions.roles, index, Role::read(cursor)),
-            "userRoles" => keep(&mut documents.user_roles, &mut positions.user_roles, index, UserRole::read(cursor)),
-            "policies" => keep(&mut documents.policies, &mut positions.policies, index, PolicyDocument::read(cursor)),
+            "users" => keep(
+                &mut documents.users,
+                &mut positions.users,
+                index,
+                User::read(cursor),
+            ),
+            "roles" => keep(
+                &mut documents.roles,
+                &mut positions.roles,
+                index,
+                Role::read(cursor),
+            ),
+            "userRoles" => keep(
+                &mut documents.user_roles,
+                &mut positions.user_roles,
+                index,
+                UserRole::read(cursor),
+            ),
+            "policies" => keep(
+                &mut documents.policies,
+                &mut positions.policies,
+                index,
+                PolicyDocument::read(cursor),
+            ),
             "policyCollections" => {
-                keep(&mut documents.collections, &mut positions.collections, index, PolicyCollection::read(cursor));
+                keep(
+                    &mut documents.collections,
+                    &mut positions.collections,
+                    index,
+                    PolicyCollection::read(cursor),
+                );
             }
             "accessMetadata" => {
-                keep(&mut documents.access_metadata, &mut positions.access_metadata, index, AccessMetadata::read(cursor));
+                keep(
+                    &mut documents.access_metadata,
+                    &mut positions.access_metadata,
+                    index,
+                    AccessMetadata::read(cursor),
+                );
             }
             "personalAccessTokens" => {
                 let token = PersonalAccessToken::read(cursor);
-                keep(&mut documents.personal_access_tokens, &mut positions.personal_access_tokens, index, token);
+                keep(
+                    &mut documents.personal_access_tokens,
+                    &mut positions.personal_access_tokens,
+                    index,
+                    token,
+                );
             }
-            _ => documents.revocations.extend(Revocation::read(cursor)),
+            _ => documents.revocations.read(cursor),
         }
     }
 }
 
 const ARRAYS: [&str; 8] = [
-    "users", "roles", "userRoles", "policies", "policyCollections", "accessMetadata", "personalAccessTokens", "revokedTokens",
+    "users",
+    "roles",
+    "userRoles",
+    "policies",
+    "policyCollections",
+    "accessMetadata",
+    "personalAccessTokens",
+    "revokedTokens",
 ];
 
 impl<'de> Visitor<'de> for &mut Reading {
@@ -152,10 +209,16 @@ impl<'de> Visitor<'de> for &mut Reading {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
         while let Some(Name(name)) = access.next_key()? {
             if !self.seen.insert(name.clone().into_owned()) {
-                self.findings.report(Place::ROOT.member(&name), "stands twice in one object; keep one of the two");
+                self.findings.report(
+                    Place::ROOT.member(&name),
+                    "stands twice in one object; keep one of the two",
+                );
             }
             if ARRAYS.contains(&&*name) {
-                access.next_value_seed(Elements { reading: self, array: &name })?;
+                access.next_value_seed(Elements {
+                    reading: self,
+                    array: &name,
+                })?;
             } else {
                 let node = access.next_value()?;
                 self.scalar(&name, &node);
@@ -169,6 +232,16 @@ impl<'de> Visitor<'de> for &mut Reading {
 struct Elements<'r> {
     reading: &'r mut Reading,
     array: &'r str,
+}
+
+impl Elements<'_> {
+    /// What is no array is a problem among others; reading goes on.
+    fn refuse<E>(self) -> Result<(), E> {
+        self.reading
+            .findings
+            .report(Place::ROOT.member(self.array), "must be an array");
+        Ok(())
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Elements<'_> {
@@ -188,6 +261,31 @@ impl<'de> Visitor<'de> for Elements<'_> {
 
     fn visit_unit<E>(self) -> Result<(), E> {
         Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        self.refuse()
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        self.refuse()
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        self.refuse()
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        self.refuse()
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        self.refuse()
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
+        while access.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        self.refuse()
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {

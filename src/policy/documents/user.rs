@@ -1,5 +1,9 @@
 //! Users, their personal access tokens, and revoked tokens.
 
+use std::collections::{HashMap, HashSet};
+
+use foldhash::fast::FixedState;
+
 use super::super::dates::Instant;
 use super::id::ScopedId;
 use super::reading::{Cursor, choice};
@@ -67,12 +71,12 @@ pub struct PersonalAccessToken {
 }
 
 /// Tokens that are of no use although they are well signed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Revocation {
-    /// The token with this `jti`.
-    Token(Box<str>),
-    /// Every token of this user issued before.
-    UserBefore(Box<str>, Instant),
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Revocations {
+    /// By their `jti`.
+    pub tokens: HashSet<Box<str>, FixedState>,
+    /// Of users: every token issued before.
+    pub users: HashMap<Box<str>, Instant, FixedState>,
 }
 
 impl User {
@@ -94,10 +98,20 @@ impl User {
         let login = cursor.member("login").and_then(|login| login.boxed());
         let kind = cursor.member("type").and_then(|kind| kind.choice());
         let status = cursor.required("status").and_then(|status| status.choice());
-        let expiry = cursor.member("userExpiry").and_then(|expiry| expiry.instant());
+        let expiry = cursor
+            .member("userExpiry")
+            .and_then(|expiry| expiry.instant());
         let roles = cursor.each("roles", ScopedId::read);
         let status = status.unwrap_or(UserStatus::Deprovisioned);
-        Some(Self { id: id?, login: login.unwrap_or_default(), kind, status, expiry, roles, place: 0 })
+        Some(Self {
+            id: id?,
+            login: login.unwrap_or_default(),
+            kind,
+            status,
+            expiry,
+            roles,
+            place: 0,
+        })
     }
 }
 
@@ -121,32 +135,40 @@ impl PersonalAccessToken {
             digest
         });
         let user_id = cursor.required("userId").and_then(|id| id.boxed());
-        let deactivation = cursor.member("deactivationDate").and_then(|end| end.instant());
-        Some(Self { sha256: sha256?, user_id: user_id?, deactivation })
+        let deactivation = cursor
+            .member("deactivationDate")
+            .and_then(|end| end.instant());
+        Some(Self {
+            sha256: sha256?,
+            user_id: user_id?,
+            deactivation,
+        })
     }
 }
 
-impl Revocation {
+impl Revocations {
     /// An entry may name a token, a user, or both.
-    pub(super) fn read(cursor: Cursor<'_>) -> Vec<Self> {
+    pub(super) fn read(&mut self, cursor: Cursor<'_>) {
         if !cursor.expect_object() {
-            return Vec::new();
+            return;
         }
         let token = cursor.member("jti").and_then(|jti| jti.boxed());
         if let Some(until) = cursor.member("until") {
             until.instant();
         }
         let user = cursor.member("userId").and_then(|id| id.boxed());
-        let before = match user {
-            Some(_) => cursor.required("issuedBefore"),
-            None => cursor.member("issuedBefore"),
-        }
-        .and_then(|before| before.instant());
         if token.is_none() && user.is_none() {
             cursor.problem("must have `jti`, or `userId` and `issuedBefore`");
         }
-        let of_user = user.zip(before).map(|(user, before)| Self::UserBefore(user, before));
-        token.map(Self::Token).into_iter().chain(of_user).collect()
+        self.tokens.extend(token);
+        let Some(user) = user else { return };
+        if let Some(before) = cursor
+            .required("issuedBefore")
+            .and_then(|before| before.instant())
+        {
+            let latest = self.users.entry(user).or_insert(before);
+            *latest = before.max(*latest);
+        }
     }
 }
 
@@ -157,7 +179,11 @@ fn digest(text: &str) -> Option<[u8; 32]> {
         return None;
     }
     for (byte, [high, low]) in digest.iter_mut().zip(pairs) {
-        let nibble = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let nibble = |digit: u8| {
+            char::from(digit)
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        };
         *byte = nibble(*high)? << 4 | nibble(*low)?;
     }
     Some(digest)

@@ -1,7 +1,7 @@
 //! Identification, with the cache and without it.
 
 use super::*;
-use crate::authorize::call::Identity;
+use crate::authorize::Identity;
 use crate::token::forge::{Forge, key_set};
 use crate::token::{Algorithm, Issuer, IssuerRules};
 use http::header::AUTHORIZATION;

@@ -1,0 +1,100 @@
+//! `doorward check`: everything that is wrong with a configuration, its API maps and its snapshot.
+
+use super::input;
+use crate::api_map::ApiMap;
+use crate::cases::read_yaml;
+use crate::config::{Config, process_environment};
+use crate::gateway::unavailable;
+use crate::snapshot::Snapshot;
+use crate::sources::SnapshotOrigin;
+use anyhow::Result;
+use jiff::Timestamp;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The configuration.
+    #[arg(long)]
+    config: PathBuf,
+}
+
+/// What was found: problems make the check fail, remarks do not.
+#[derive(Default)]
+struct Report {
+    problems: Vec<String>,
+    remarks: Vec<String>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let mut report = Report::default();
+    match Config::load(&arguments.config, process_environment()) {
+        Ok(config) => check(&config, &arguments.config, &mut report),
+        Err(error) => report.problems.extend(error.problems.iter().map(ToString::to_string)),
+    }
+    let mut out = std::io::stdout().lock();
+    let mut errors = std::io::stderr().lock();
+    for problem in &report.problems {
+        writeln!(errors, "error: {problem}")?;
+    }
+    for remark in &report.remarks {
+        writeln!(out, "warning: {remark}")?;
+    }
+    writeln!(out, "{} errors, {} warnings", report.problems.len(), report.remarks.len())?;
+    Ok(if report.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn check(config: &Config, file: &Path, report: &mut Report) {
+    report.problems.extend(config.missing_files().iter().map(ToString::to_string));
+    report.problems.extend(unavailable(config).map(|what| format!("{}: {what} is not available in this version; remove it", file.display())));
+    let map = check_maps(config, report);
+    let snapshot = check_snapshot(config, report);
+    if let Some(map) = map {
+        let place = |finding: crate::api_map::Finding| format!("{}: {}", finding.place, finding.message);
+        report.remarks.extend(map.findings().into_iter().map(place));
+        let findings = snapshot.map(|snapshot| map.policy_findings(&snapshot.policies)).unwrap_or_default();
+        report.remarks.extend(findings.into_iter().map(place));
+    }
+}
+
+fn check_maps(config: &Config, report: &mut Report) -> Option<ApiMap> {
+    let before = report.problems.len();
+    let mut documents = Vec::new();
+    for path in &config.api.maps {
+        let name = path.display().to_string();
+        // A file that is not there was reported with its key.
+        let Ok(bytes) = input::read(path) else { continue };
+        match read_yaml(&String::from_utf8_lossy(&bytes)) {
+            Ok(value) => documents.push((name, value)),
+            Err(error) => report.problems.push(format!("{name}: {error}")),
+        }
+    }
+    match ApiMap::load(&documents) {
+        Ok(map) if report.problems.len() == before => Some(map),
+        Ok(_) => None,
+        Err(problems) => {
+            report.problems.extend(problems.iter().map(ToString::to_string));
+            None
+        }
+    }
+}
+
+fn check_snapshot(config: &Config, report: &mut Report) -> Option<Snapshot> {
+    let path = match &config.snapshot.source {
+        SnapshotOrigin::File(path) => path,
+        _ => {
+            report.remarks.push("snapshot.source: comes over HTTP and is checked when it is loaded".to_owned());
+            return None;
+        }
+    };
+    let name = path.display();
+    match input::read(path) {
+        Err(error) => report.problems.push(format!("snapshot.source: {error:#}")),
+        Ok(bytes) => match Snapshot::load(&bytes, Timestamp::UNIX_EPOCH) {
+            Ok(snapshot) => return Some(snapshot),
+            Err(problems) => report.problems.extend(problems.iter().map(|problem| format!("{name}: {problem}"))),
+        },
+    }
+    None
+}

@@ -1,0 +1,198 @@
+//! `doorward explain`: the verdict on a call and why.
+
+use super::input;
+use crate::authorize::{Answer, AnswerFilter, Call, DecisionId, Door, Identity, Need, Progress, Step, Stop, Trace, Traced, UpstreamMetadata, Verdict, authorize_traced};
+use crate::cases::token_without_claims;
+use crate::snapshot::{Settings, World};
+use anyhow::{Result, anyhow};
+use http::header::HOST;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The snapshot document.
+    #[arg(long)]
+    snapshot: PathBuf,
+    /// The API map.
+    #[arg(long)]
+    api_map: PathBuf,
+    /// The user's id.
+    #[arg(long)]
+    user: String,
+    /// The method.
+    #[arg(long)]
+    method: String,
+    /// The request target, such as `/api/portfolios?limit=10`.
+    #[arg(long)]
+    target: String,
+    /// The time of the call; the clock's by default.
+    #[arg(long)]
+    now: Option<String>,
+    /// A header, as `name: value`; may be given several times.
+    #[arg(long)]
+    header: Vec<String>,
+    /// The request body.
+    #[arg(long)]
+    body: Option<PathBuf>,
+    /// The upstream's 200 body, judged as it would be on its way back.
+    #[arg(long)]
+    upstream: Option<PathBuf>,
+    /// Prints one JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Everything there is to say about a call.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    verdict: &'static str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<&'static str>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    feature: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<String>,
+    questions: Vec<Traced>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let world = Arc::new(World {
+        snapshot: Arc::new(input::read_snapshot(&arguments.snapshot)?),
+        maps: Arc::new(input::read_map(&arguments.api_map)?),
+        settings: Arc::new(Settings::default()),
+    });
+    let headers = read_headers(&arguments.header)?;
+    let body = arguments.body.as_deref().map(input::read).transpose()?.unwrap_or_default();
+    let identity = Identity::Token(Arc::new(token_without_claims(&arguments.user)));
+    let mut metadata = UpstreamMetadata::default();
+    let now = input::time(arguments.now.as_deref())?;
+    let (step, trace) = loop {
+        let trace = Arc::new(Trace::default());
+        let call = Call {
+            door: Door::Proxy,
+            decision_id: DecisionId(0),
+            method: &arguments.method,
+            target: &arguments.target,
+            headers: &headers,
+            authority: None,
+            identity: &identity,
+            body: Some(&body),
+            metadata: &metadata,
+        };
+        match authorize_traced(&world, &call, now, Some(&trace)) {
+            // The upstream's metadata is not at hand here, so it is unknown.
+            Step::Need(Need::Metadata(targets)) => targets.iter().for_each(|target| metadata.insert(target, None)),
+            step => break (step, trace),
+        }
+    };
+    let report = report(step, &trace, arguments)?;
+    let mut out = std::io::stdout().lock();
+    if arguments.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+    } else {
+        print(&mut out, &report)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_headers(texts: &[String]) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for text in texts {
+        let (name, value) = text.split_once(':').ok_or_else(|| anyhow!("--header `{text}`: write it as `name: value`"))?;
+        headers.append(HeaderName::try_from(name.trim())?, HeaderValue::try_from(value.trim())?);
+    }
+    if !headers.contains_key(HOST) {
+        headers.insert(HOST, HeaderValue::from_static("localhost"));
+    }
+    Ok(headers)
+}
+
+fn report(step: Step, trace: &Trace, arguments: &Arguments) -> Result<Report> {
+    let mut report = match step {
+        Step::Need(need) => return Err(anyhow!("a verdict needs more than is at hand: {need:?}")),
+        Step::Done(Verdict::Refuse(refused)) => Report {
+            verdict: "refused",
+            status: refused.refusal.status().as_u16(),
+            refusal: Some(refused.refusal.name.as_str()),
+            reason: refused.refusal.reason,
+            operation: refused.record.operation.map(Into::into),
+            feature: refused.record.feature.map(Into::into),
+            answer: None,
+            questions: Vec::new(),
+        },
+        Step::Done(Verdict::Admit(admission)) => {
+            let record = admission.record().clone();
+            let verdict = if admission.is_filtered() { "admitted, its answer filtered" } else { "admitted, its answer as it is" };
+            let answer = arguments.upstream.as_deref().map(input::read).transpose()?;
+            let answer = answer.map(|body| filtered(admission.answer(StatusCode::OK, &mut HeaderMap::new()), &body));
+            Report {
+                verdict,
+                status: 200,
+                refusal: None,
+                reason: String::new(),
+                operation: record.operation.map(Into::into),
+                feature: record.feature.map(Into::into),
+                answer,
+                questions: Vec::new(),
+            }
+        }
+    };
+    report.questions = trace.take();
+    Ok(report)
+}
+
+fn filtered(answer: Result<Answer, crate::authorize::Refusal>, body: &[u8]) -> String {
+    let out = match answer {
+        Err(refusal) => return format!("{}: {}", refusal.name.as_str(), refusal.reason),
+        Ok(Answer::Pass) => return String::from_utf8_lossy(body).into_owned(),
+        Ok(Answer::Empty) => return String::new(),
+        Ok(Answer::Filter(mut filter)) => run_filter(&mut filter, body),
+    };
+    match out {
+        Ok(out) => String::from_utf8_lossy(&out).into_owned(),
+        Err(Stop::Replace(body)) => String::from_utf8_lossy(body).into_owned(),
+        Err(Stop::Refuse(refusal)) => format!("{}: {}", refusal.name.as_str(), refusal.reason),
+    }
+}
+
+fn run_filter(filter: &mut AnswerFilter, body: &[u8]) -> Result<Vec<u8>, Stop> {
+    let mut out = Vec::new();
+    let mut progress = filter.write(body, &mut out)?;
+    while let Progress::Need(targets) = progress {
+        targets.iter().for_each(|target| filter.supply(target, None));
+        progress = filter.write(&[], &mut out)?;
+    }
+    while let Progress::Need(targets) = filter.end(&mut out)? {
+        targets.iter().for_each(|target| filter.supply(target, None));
+    }
+    Ok(out)
+}
+
+fn print(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
+    writeln!(out, "verdict: {} ({})", report.verdict, report.status)?;
+    if let Some(refusal) = report.refusal {
+        writeln!(out, "refusal: {refusal}: {}", report.reason)?;
+    }
+    for (what, value) in [("operation", &report.operation), ("feature", &report.feature), ("answer", &report.answer)] {
+        if let Some(value) = value {
+            writeln!(out, "{what}: {value}")?;
+        }
+    }
+    for question in &report.questions {
+        let id: Vec<String> = question.id.iter().map(|(part, value)| format!("{part}={}", value.as_deref().unwrap_or("unknown"))).collect();
+        writeln!(out, "\nasked: {} {} ({})", question.action, id.join(" "), question.known)?;
+        writeln!(out, "{}", question.explanation)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! `doorward serve`: the data plane; and `doorward health`, which asks it whether it is ready.
+
+use crate::config::{Config, process_environment};
+use crate::gateway::Gateway;
+use anyhow::{Context, Result, bail};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The configuration.
+    #[arg(long)]
+    config: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct HealthArguments {
+    /// The address of the admin listener.
+    #[arg(long, default_value = "127.0.0.1:9901")]
+    address: String,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let config = Config::load(&arguments.config, process_environment())?;
+    start_log();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let gateway = Gateway::start(config).await?;
+        let line = serde_json::json!({ "listening": gateway.listening() });
+        writeln!(std::io::stdout(), "{line}")?;
+        gateway.run(told_to_stop()?).await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Ends at the first SIGTERM or SIGINT.
+pub(super) fn told_to_stop() -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// What the sources and doors have to say goes to standard error; `RUST_LOG` chooses how much.
+pub(super) fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::builder().with_default_directive(tracing::level_filters::LevelFilter::INFO.into()).from_env_lossy();
+    // A second call, as in tests of the same process, changes nothing.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init();
+}
+
+/// Exit 0 when `/readyz` answers 200.
+pub(super) fn health(arguments: &HealthArguments) -> Result<ExitCode> {
+    let address = &arguments.address;
+    let mut stream = TcpStream::connect(address).with_context(|| format!("cannot reach the admin listener at `{address}`"))?;
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    stream.write_all(format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).with_context(|| format!("`{address}` did not answer"))?;
+    if !answer.starts_with("HTTP/1.1 200") {
+        bail!("not ready: {}", answer.lines().last().unwrap_or_default());
+    }
+    Ok(ExitCode::SUCCESS)
+}

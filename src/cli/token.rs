@@ -1,0 +1,114 @@
+//! `doorward token`: what becomes of tokens, one a line.
+
+use super::input;
+use crate::config::{Config, process_environment};
+use crate::observe::clock;
+use crate::sources::KeyOrigin;
+use crate::token::{Algorithm, Checks, Issuer, IssuerRules, KeySet, Unverified, VerifiedToken, verify, verify_signature};
+use anyhow::{Context, Result, anyhow, bail};
+use std::io::{BufRead, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[derive(Debug, clap::Args)]
+#[group(id = "keys", required = true, multiple = false, args = ["config", "jwks"])]
+pub(super) struct Arguments {
+    /// The configuration whose issuers are accepted; their keys must be files, or they are fetched once.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// A key set.
+    #[arg(long)]
+    jwks: Option<PathBuf>,
+    /// The algorithms that are accepted, comma-separated.
+    #[arg(long, value_delimiter = ',', requires = "jwks", value_parser = algorithm)]
+    algorithms: Vec<Algorithm>,
+    /// The issuer that tokens must name.
+    #[arg(long, requires = "jwks")]
+    issuer: Option<String>,
+    /// An audience that tokens must name; may be given several times.
+    #[arg(long, requires = "jwks")]
+    audience: Vec<String>,
+    /// Asks for form and signature alone; the payload need not be a claim set.
+    #[arg(long, requires = "jwks")]
+    signature_only: bool,
+}
+
+fn algorithm(text: &str) -> Result<Algorithm, String> {
+    let known = || Algorithm::ALL.map(Algorithm::name).join(", ");
+    text.parse().map_err(|()| format!("`{text}` is no algorithm that can be accepted; known are {}", known()))
+}
+
+/// How one token is judged.
+type Judge = Box<dyn Fn(&str) -> Result<String, String>>;
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let judge = match (&arguments.config, &arguments.jwks) {
+        (Some(config), _) => of_config(config)?,
+        (None, Some(jwks)) => of_key_set(arguments, &input::read(jwks)?)?,
+        (None, None) => bail!("give --config or --jwks"),
+    };
+    let mut out = std::io::stdout().lock();
+    let mut input = std::io::stdin().lock();
+    let mut line = Vec::new();
+    while input.read_until(b'\n', &mut line)? > 0 {
+        let token = std::str::from_utf8(&line).map(|text| text.trim_end_matches(['\n', '\r']));
+        let verdict = token.map_err(|_| "not text".to_owned()).and_then(&judge);
+        match verdict {
+            Ok(user) => writeln!(out, "accepted {user}")?,
+            Err(reason) => writeln!(out, "refused {reason}")?,
+        }
+        line.clear();
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn of_key_set(arguments: &Arguments, bytes: &[u8]) -> Result<Judge> {
+    let keys = KeySet::parse(bytes)?;
+    let mut errors = std::io::stderr().lock();
+    for warning in keys.warnings() {
+        writeln!(errors, "warning: {warning}")?;
+    }
+    let algorithms = if arguments.algorithms.is_empty() { Algorithm::DEFAULT.to_vec() } else { arguments.algorithms.clone() };
+    if arguments.signature_only {
+        return Ok(Box::new(move |token| verify_signature(token, &algorithms, &keys).map(|_| String::new()).map_err(|error| error.to_string())));
+    }
+    let rules = IssuerRules { issuer: arguments.issuer.clone().unwrap_or_default().into(), ..IssuerRules::default() };
+    let issuer = Issuer {
+        rules: Arc::new(rules),
+        audience: arguments.audience.iter().map(|audience| audience.as_str().into()).collect(),
+        algorithms,
+        clock_skew: Duration::from_secs(30),
+        max_lifetime: Duration::from_secs(24 * 60 * 60),
+    };
+    let checks = Checks { issuer: arguments.issuer.is_some(), audience: !arguments.audience.is_empty() };
+    Ok(Box::new(move |token| judge(token, &issuer, &keys, checks)))
+}
+
+fn of_config(path: &std::path::Path) -> Result<Judge> {
+    let config = Config::load(path, process_environment())?;
+    let mut issuers = Vec::new();
+    for issuer in config.issuers {
+        let KeyOrigin::File(file) = &issuer.keys else {
+            bail!("issuer `{}`: its keys are fetched by a running gateway; give --jwks with a copy of them", issuer.issuer.rules.issuer);
+        };
+        let keys = KeySet::parse(&input::read(file)?).with_context(|| file.display().to_string())?;
+        issuers.push((issuer.issuer, keys));
+    }
+    if issuers.is_empty() {
+        return Err(anyhow!("{}: has no issuers", path.display()));
+    }
+    Ok(Box::new(move |token| {
+        let unverified = Unverified::parse(token).map_err(|error| error.to_string())?;
+        let named = issuers.iter().find(|(issuer, _)| unverified.issuer() == Some(&*issuer.rules.issuer));
+        let (issuer, keys) = named.ok_or("the token's issuer is not configured")?;
+        judge(token, issuer, keys, Checks::default())
+    }))
+}
+
+fn judge(token: &str, issuer: &Issuer, keys: &KeySet, checks: Checks) -> Result<String, String> {
+    let unverified = Unverified::parse(token).map_err(|error| error.to_string())?;
+    let verified = verify(unverified, issuer, keys, clock::now(), checks);
+    verified.map(|VerifiedToken { user, .. }| user.into()).map_err(|error| error.to_string())
+}
