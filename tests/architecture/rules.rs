@@ -34,7 +34,7 @@ pub(crate) const ROOMS: &[Room] = &[
     edge("http_client", &[]),
     edge("sources", &["http_client", "authorize", "snapshot", "token", "policy"]),
     edge("observe", &["sources", "authorize"]),
-    edge("config", &["sources", "http_client", "token"]),
+    edge("config", &["sources", "http_client", "snapshot", "token"]),
     edge("cases", &["config", "authorize", "snapshot", "api_map", "token", "policy", "json_filter"]),
     edge("store", &["observe", "policy"]),
     edge("proxy", OF_A_DOOR),
@@ -138,11 +138,8 @@ const CLOCKS: &[(&str, &str)] = &[("Timestamp", "now"), ("Zoned", "now"), ("Syst
 /// Words that say nothing; no file, folder or module is called by them.
 const EMPTY_WORDS: &[&str] = &["util", "utils", "helper", "helpers", "common", "misc", "type", "types", "manager", "managers"];
 
-/// Files that may be longer than the limit, each with its reason.
-const LONG_FILES: &[(&str, &str)] = &[
-    ("json_filter/walk.rs", "one state machine over one document: its states are read side by side"),
-    ("json_filter/spots.rs", "the places of all rules in one pass: they share their stack"),
-];
+/// Files that may be longer than the limit, by their path below `src/`, each with its reason. None is today.
+const LONG_FILES: &[(&str, &str)] = &[];
 
 /// Lines without tests past which a file is split.
 pub(crate) const LONGEST_FILE: usize = 450;
