@@ -49,6 +49,7 @@ const POLICY: &str = "/policies/default/us-portfolios";
 pub(super) fn calls(at: &Addresses, books: &Books, now: Timestamp) -> Vec<Call> {
     vec![
         passes(at),
+        without_proxy(at, books),
         rows_are_filtered(at, books),
         properties_are_filtered(at),
         dates_are_filtered(at, now),
@@ -76,17 +77,32 @@ fn passes(at: &Addresses) -> Call {
     }
 }
 
+/// Prints the names of an answer, one a line.
+const NAMES: &str = " | grep -o '\"displayName\":\"[^\"]*\"'";
+
+fn without_proxy(at: &Addresses, books: &Books) -> Call {
+    let all = books.portfolios.len();
+    let mut expect = Expect::new(&["US Large Cap Growth", "UK Gilts", "US Seed Capital"], &[]);
+    expect.lines = Some(all);
+    Call {
+        what: "without the proxy",
+        shows: "This is the API itself: it lists every portfolio to everybody.".to_owned(),
+        curl: format!("curl -s \"{}/api/portfolios\"{NAMES}", at.upstream),
+        look: format!("{all} names."),
+        expect,
+    }
+}
+
 fn rows_are_filtered(at: &Addresses, books: &Books) -> Call {
-    let names = " | grep -o '\"displayName\":\"[^\"]*\"'";
     let mine = books.portfolios.iter().filter(|portfolio| portfolio.scope == "US" && !portfolio.code.starts_with("restricted-"));
-    let (all, mine) = (books.portfolios.len(), mine.count());
+    let mine = mine.count();
     let mut expect = Expect::new(&["US Large Cap Growth"], &["UK ", "US Seed Capital", "wall-crossed"]);
     expect.lines = Some(mine);
     Call {
         what: "filtered: rows",
-        shows: "The US portfolio manager lists all portfolios; those of other regions and the restricted ones are taken out of the answer.".to_owned(),
-        curl: format!("{}{names}", curl(at, "pm-us", "", "/api/portfolios")),
-        look: format!("{mine} names, all from the US. The API itself sent {all}: curl -s {}/api/portfolios{names}", at.upstream),
+        shows: "The US portfolio manager asks the proxy for the same list.".to_owned(),
+        curl: format!("{}{NAMES}", curl(at, "pm-us", "", "/api/portfolios")),
+        look: format!("{mine} names, all from the US; what is restricted or of other regions was taken out of the answer."),
         expect,
     }
 }
@@ -94,7 +110,7 @@ fn rows_are_filtered(at: &Addresses, books: &Books) -> Call {
 fn properties_are_filtered(at: &Addresses) -> Call {
     Call {
         what: "filtered: properties",
-        shows: "The same manager reads one of her portfolios: the item stays, the properties that she may not see go.".to_owned(),
+        shows: "She reads the properties of one of her portfolios; those that she may not see are missing.".to_owned(),
         curl: curl(at, "pm-us", "i -w '\\n'", "/api/portfolios/US/us-technology/properties"),
         look: format!("`{STYLE}` is there and no `{FEES}…` is, nor a stray comma in its place."),
         expect: Expect::new(&["HTTP/1.1 200", STYLE, "Portfolio/risk/beta"], &[FEES]),
@@ -123,7 +139,7 @@ fn read_is_refused(at: &Addresses) -> Call {
         what: "refused: read",
         shows: "The US manager asks for a UK portfolio. The path tells enough: the API is not even called.".to_owned(),
         curl: curl(at, "pm-us", "i -w '\\n'", INCOME),
-        look: "403 AccessDenied. The body does not say why; the decision id in it leads to the decision log.".to_owned(),
+        look: "403 AccessDenied. The body does not say why; its decision id finds the reason in decisions.log.".to_owned(),
         expect: Expect::new(&["HTTP/1.1 403", "AccessDenied", "doorward-decision-id"], &["uk-equity-income\"", STYLE]),
     }
 }
@@ -151,7 +167,7 @@ fn policy_changes(at: &Addresses) -> Call {
         what: "a policy changes",
         shows: "The policy `us-portfolios` now covers the scopes `U*`: US and UK. Nothing is restarted.".to_owned(),
         curl: covering(at, "U*"),
-        look: "A new revision that is in force: the proxy has it before this line is back.".to_owned(),
+        look: "A new revision, in force: the proxy already judges by it when this line is back.".to_owned(),
         expect: Expect::new(&["\"revision\":", "\"inForce\":true"], &["problems"]),
     }
 }
@@ -159,7 +175,7 @@ fn policy_changes(at: &Addresses) -> Call {
 fn change_holds(at: &Addresses) -> Call {
     Call {
         what: "after the change",
-        shows: "The call that was refused, again, with the same kind of token.".to_owned(),
+        shows: "The US manager asks for the UK portfolio again.".to_owned(),
         curl: curl(at, "pm-us", "i -w '\\n'", INCOME),
         look: "200. The fees are still missing: that is another policy.".to_owned(),
         expect: Expect::new(&["HTTP/1.1 200", "uk-equity-income", STYLE], &[FEES]),
@@ -171,7 +187,7 @@ fn policy_changes_back(at: &Addresses) -> Call {
         what: "and back",
         shows: "The policy covers the scope `US` again, and the call before this one is refused again.".to_owned(),
         curl: covering(at, "US"),
-        look: "The next revision.".to_owned(),
+        look: "The next revision, in force as well.".to_owned(),
         expect: Expect::new(&["\"revision\":", "\"inForce\":true"], &["problems"]),
     }
 }
