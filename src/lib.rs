@@ -26,6 +26,8 @@ pub mod observe;
 pub mod config;
 /// Composition root: configuration → running doors.
 pub mod gateway;
+/// Everything in one process on loopback, to be looked at.
+pub mod demo;
 /// Conformance cases, run through the pipeline.
 pub mod cases;
 /// One file per command.

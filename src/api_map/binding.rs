@@ -77,7 +77,7 @@ impl Binding {
     /// # Errors
     /// A sentence about the first alternative that cannot be read.
     pub(super) fn parse(part: &str, text: &str, captures: &[Box<str>]) -> Result<Self, String> {
-        let sources = text.split(" | ").map(|alternative| Source::parse(alternative.trim(), captures)).collect::<Result<_, _>>()?;
+        let sources = alternatives(text).map(|alternative| Source::parse(alternative.trim(), captures)).collect::<Result<_, _>>()?;
         Ok(Self { part: part.into(), sources })
     }
 
@@ -86,6 +86,22 @@ impl Binding {
     pub fn is_of_item(&self) -> bool {
         self.sources.iter().any(Source::is_of_item)
     }
+}
+
+/// The alternatives of a binding; a bar inside a literal separates nothing.
+fn alternatives(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let is_separator = |at: &usize| text.get(..*at).is_some_and(|before| before.matches('\'').count() % 2 == 0);
+        let at = text.match_indices(" | ").map(|(at, _)| at).find(is_separator);
+        let (alternative, behind) = match at.and_then(|at| text.split_at_checked(at)) {
+            Some((alternative, behind)) => (alternative, behind.strip_prefix(" | ")),
+            None => (text, None),
+        };
+        rest = behind;
+        Some(alternative)
+    })
 }
 
 /// Lays a rule's bindings over its entity's, part by part.

@@ -7,6 +7,7 @@ use super::router::{Router, is_template, segments};
 use super::{ApiMap, Binding, MapProblem, Source};
 use crate::json_filter::{Pattern, Pointer};
 use serde_json::Value;
+use std::hash::{Hash, Hasher};
 
 mod rules;
 
@@ -21,11 +22,14 @@ const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPT
 pub(super) fn load(documents: &[(String, Value)]) -> Result<ApiMap, Vec<MapProblem>> {
     let mut map = ApiMap::default();
     let mut found = Vec::new();
+    let mut hasher = std::hash::DefaultHasher::new();
     for (name, value) in documents {
+        value.to_string().hash(&mut hasher);
         let mut problems = Problems::new(name);
         read_document(&mut map, value, name, &mut problems);
         found.append(&mut problems.found);
     }
+    map.fingerprint = hasher.finish();
     if found.is_empty() { Ok(map) } else { Err(found) }
 }
 

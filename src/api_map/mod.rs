@@ -32,6 +32,7 @@ pub struct ApiMap {
     pub(crate) entities: Vec<Entity>,
     pub(crate) operations: Vec<Operation>,
     router: Router,
+    fingerprint: u64,
 }
 
 /// Something wrong in an API map: the place as a key path, what is wrong, and what to do.
@@ -80,6 +81,12 @@ impl ApiMap {
     #[must_use]
     pub fn entities(&self) -> &[Entity] {
         &self.entities
+    }
+
+    /// A digest of the documents, the same for the same documents wherever they are read.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
     }
 
     /// The entity of a rule; rules refer to entities by their index.

@@ -53,7 +53,7 @@ pub enum ResponseRule {
         /// The activity asked, usually `Read`.
         activity: Box<str>,
         /// What is asked of each item.
-        item: ItemRule,
+        item: Box<ItemRule>,
         /// What the filter looks up in each item.
         facts: Facts,
     },

@@ -59,6 +59,12 @@ fn a_captured_segment_is_decoded_once_and_strictly() {
 }
 
 #[test]
+fn a_bar_inside_a_literal_separates_nothing() {
+    let binding = Binding::parse("scope", "/a | query.Scope | 'x | y'", &[]).unwrap();
+    assert_eq!(binding.sources[1..], [Source::Query("scope".into()), Source::Literal("x | y".into())]);
+}
+
+#[test]
 fn all_problems_are_reported_with_their_place() {
     let found = problems(
         r#"

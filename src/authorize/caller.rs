@@ -90,11 +90,11 @@ impl Caller {
 
 /// `code` means `default/code`, `scope/code` is exact (semantics §8.3).
 fn claimed_roles(token: &VerifiedToken) -> Vec<RoleId> {
-    let id = |text: &Box<str>| match text.split_once('/') {
+    let id = |text: &str| match text.split_once('/') {
         Some((scope, code)) => RoleId::new(scope, code),
         None => RoleId::new("default", text),
     };
-    token.roles.iter().map(id).collect()
+    token.roles.iter().map(|text| id(text)).collect()
 }
 
 fn check_account(user: &User, now: Timestamp) -> Result<(), Refusal> {

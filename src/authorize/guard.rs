@@ -105,6 +105,21 @@ mod tests {
         }
     }
 
+    mod on_any_expression {
+        use super::*;
+        use proptest::prelude::*;
+
+        proptest! {
+            #[test]
+            fn a_reference_is_never_overlooked(before in "[a-z'\\[\\] /]{0,12}", after in "[a-z'\\[\\] /]{0,12}") {
+                let expression = format!("{before} properties[P/pay/bonus]{after}");
+                if let Some(keys) = property_keys(&expression) {
+                    prop_assert!(keys.contains(&"P/pay/bonus"), "{expression}: {keys:?}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn mentions_that_are_not_understood_are_none() {
         for odd in [

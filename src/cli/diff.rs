@@ -2,7 +2,7 @@
 
 use super::input;
 use crate::api_map::ApiMap;
-use crate::policy::{Context, MetadataOf, NoHeaders, Policies, Question, RoleSource, Subject, Dates, Interval};
+use crate::policy::{Context, MetadataOf, NoHeaders, Policies, Question, RoleSource, Subject, Dates, Interval, RoleResource, ScopedId, User};
 use anyhow::Result;
 use jiff::Timestamp;
 use std::borrow::Cow;
@@ -54,7 +54,7 @@ fn print(out: &mut impl Write, id: &str, before: &Rights, after: &Rights) -> std
     for (right, detail) in after {
         match before.get(right) {
             None => writeln!(out, "{id} gains {right}")?,
-            Some(old) if old != detail => writeln!(out, "{id} keeps {right}, by other policies")?,
+            Some(old) if old != detail => writeln!(out, "{id} keeps {right}, but not as before")?,
             Some(_) => {}
         }
     }
@@ -74,6 +74,7 @@ fn rights(policies: &Policies, id: &str, map: Option<&ApiMap>, now: Timestamp) -
         Subject::new(policies, RoleSource::Snapshot(user), context)
     };
     rights.extend(subject(None).role_names().map(|role| (format!("the role {role}"), String::new())));
+    add_policies(policies, user, &mut rights);
     let Some(map) = map else { return rights };
     for operation in map.operations() {
         let feature = (operation.application.as_ref(), operation.feature.as_ref());
@@ -83,6 +84,33 @@ fn rights(policies: &Policies, id: &str, map: Option<&ApiMap>, now: Timestamp) -
     }
     add_entities(map, &subject(None), &mut rights);
     rights
+}
+
+/// Every policy of the user's roles and user-role, with its own text as the detail.
+fn add_policies(policies: &Policies, user: &User, rights: &mut Rights) {
+    let roles = user.roles.iter().filter_map(|id| policies.role(id)).map(|role| (role.id.to_string(), &role.resource));
+    let own = policies.user_role(&user.id).map(|role| ("the user-role".to_owned(), &role.resource));
+    for (role, resource) in roles.chain(own) {
+        let supervised = resource.supervised.iter().filter_map(|id| policies.role(id)).map(|role| &role.resource);
+        for resource in std::iter::once(resource).chain(supervised) {
+            for id in policies_of(policies, resource) {
+                let Some(policy) = policies.document(&id) else { continue };
+                rights.insert(format!("the {:?} policy {id} of {role}", policy.grant), format!("{policy:?}"));
+            }
+        }
+    }
+}
+
+fn policies_of(policies: &Policies, resource: &RoleResource) -> BTreeSet<ScopedId> {
+    let mut found: BTreeSet<ScopedId> = resource.policies.iter().cloned().collect();
+    let mut open: Vec<&ScopedId> = resource.collections.iter().collect();
+    let mut seen = BTreeSet::new();
+    while let Some(id) = open.pop() {
+        let Some(collection) = policies.collections().iter().find(|collection| collection.id == *id).filter(|_| seen.insert(id)) else { continue };
+        found.extend(collection.policies.iter().cloned());
+        open.extend(&collection.collections);
+    }
+    found
 }
 
 fn executes(subject: &Subject<'_>, feature: (&str, &str), now: Timestamp) -> bool {

@@ -2,11 +2,9 @@
 //! one per line.
 
 mod check;
+mod demo;
 mod diff;
 mod explain;
-
-
-
 mod filter;
 mod input;
 mod map;
@@ -30,6 +28,8 @@ pub struct Arguments {
 enum Command {
     /// Runs the data plane: the proxy and its admin listener, each where its `listen` is set.
     Serve(serve::Arguments),
+    /// Runs everything in one process on loopback, with seeded data and a small LUSID-like upstream.
+    Demo(demo::Arguments),
     /// Validates configuration, API maps and snapshot, and prints all problems with their place.
     Check(check::Arguments),
     /// Runs case files through the real pipeline without sockets.
@@ -54,6 +54,7 @@ enum Command {
 pub fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Filter(arguments) => filter::run(&arguments),

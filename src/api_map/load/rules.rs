@@ -98,7 +98,7 @@ fn read_response_rule(scope: &Scope<'_>, rule: Object<'_>, problems: &mut Proble
     let mut item = read_item(scope, rule, problems)?;
     let facts = Facts::of(&mut item);
     let activity = problems.text(rule, "activity").unwrap_or("Read").into();
-    Some(ResponseRule::Items { is_single: place.is_single(), activity, facts, item })
+    Some(ResponseRule::Items { is_single: place.is_single(), activity, facts, item: Box::new(item) })
 }
 
 fn read_place(rule: Object<'_>, problems: &mut Problems<'_>) -> Option<Pattern> {
