@@ -1,34 +1,34 @@
 //! Doorward: a reverse-proxy authorization sidecar. One line per room, in reading order.
 
-/// The one pipeline behind every door: a world, a call and a time → a verdict. Read it first.
+// The one pipeline behind every door: a world, a call and a time → a verdict. Read it first.
 pub mod authorize;
-/// What policies mean: documents → compiled, indexed policies → decisions.
+// What policies mean: documents → compiled, indexed policies → decisions.
 pub mod policy;
-/// Method and path → operation: feature, targets, body, response, dates.
+// Method and path → operation: feature, targets, body, response, dates.
 pub mod api_map;
-/// Drops items and members of a JSON stream in bounded memory.
+// Drops items and members of a JSON stream in bounded memory.
 pub mod json_filter;
-/// Bearer credential and keys → claims.
+// Bearer credential and keys → claims.
 pub mod token;
-/// The snapshot in force and the world a call is judged by.
+// The snapshot in force and the world a call is judged by.
 pub mod snapshot;
-/// The reverse proxy, on hyper.
+// The reverse proxy, on hyper.
 pub mod proxy;
-/// The operator's door: health, readiness, metrics, status.
+// The operator's door: health, readiness, metrics, status.
 pub mod admin;
-/// Background work: snapshots, key sets, verified tokens.
+// Background work: snapshots, key sets, verified tokens.
 pub mod sources;
-/// The one client for key sets and snapshots.
+// The one client for key sets and snapshots.
 pub mod http_client;
-/// Metrics, decision log, clock.
+// Metrics, decision log, clock.
 pub mod observe;
-/// The configuration: file and environment → checked values.
+// The configuration: file and environment → checked values.
 pub mod config;
-/// Composition root: configuration → running doors.
+// Composition root: configuration → running doors.
 pub mod gateway;
-/// Everything in one process on loopback, to be looked at.
+// Everything in one process on loopback, to be looked at.
 pub mod demo;
-/// Conformance cases, run through the pipeline.
+// Conformance cases, run through the pipeline.
 pub mod cases;
-/// One file per command.
+// One file per command.
 pub mod cli;
