@@ -16,8 +16,17 @@ pub fn authorization() -> String {
 
 /// The world in force.
 pub fn world() -> World {
-    let now = doorward::observe::clock::now();
-    let snapshot = Snapshot::load(&snapshot().to_string().into_bytes(), now).expect("the snapshot loads");
+    world_of(&snapshot())
+}
+
+/// This snapshot, loaded now.
+pub fn loaded(snapshot: &Value) -> Snapshot {
+    Snapshot::load(&snapshot.to_string().into_bytes(), doorward::observe::clock::now()).expect("the snapshot loads")
+}
+
+/// The world with this snapshot.
+pub fn world_of(snapshot: &Value) -> World {
+    let snapshot = loaded(snapshot);
     let maps = ApiMap::load(&[("test.yaml".to_owned(), api_map())]).expect("the map loads");
     World { snapshot: Arc::new(snapshot), maps: Arc::new(maps), settings: Arc::new(Settings::default()) }
 }
@@ -34,6 +43,11 @@ pub fn api_map() -> Value {
             { "feature": "free-put", "match": "PUT /free", "unfiltered": true },
             { "feature": "socket", "match": "GET /socket", "unfiltered": true, "upgrade": true },
             { "feature": "list", "match": "GET /api/portfolios", "response": [{ "items": "/values/*", "entity": "Portfolio" }] },
+            { "feature": "held", "match": "GET /api/held", "response": [{ "items": "", "entity": "Portfolio" }] },
+            { "feature": "one", "match": "GET /api/portfolios/{scope}/{code}", "targets": [{ "entity": "Portfolio", "id": { "scope": "path.scope", "code": "path.code" } }],
+              "response": [{ "items": "", "entity": "Portfolio" }] },
+            { "feature": "put", "match": "PUT /api/portfolios", "body": [{ "items": "", "entity": "Portfolio" }], "response": [{ "items": "", "entity": "Portfolio" }] },
+            { "feature": "filtered-socket", "match": "GET /filtered-socket", "upgrade": true, "response": [{ "items": "/values/*", "entity": "Portfolio" }] },
             { "feature": "add", "match": "POST /api/portfolios", "unfiltered": true, "body": [{ "items": "", "entity": "Portfolio" }] },
         ],
     })
