@@ -1,6 +1,7 @@
 //! The answer on its way back: decoded, judged item by item, and filtered as it streams.
 
 use super::call::UpstreamMetadata;
+use super::charset;
 use super::checks::denied_item;
 use super::decoding::{Coding, Decoder};
 use super::error_body;
@@ -9,7 +10,7 @@ use super::judge::{AnswerJudge, Memory};
 use super::refusal::{Refusal, RefusalName};
 use crate::api_map::ResponseRule;
 use crate::json_filter::{Filter, FilterError, Limits};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use http::header::{CONTENT_ENCODING, HeaderMap};
 use http::StatusCode;
 use std::sync::Arc;
 
@@ -98,7 +99,9 @@ impl Answer {
         }
         let coding = read_coding(headers);
         let (body, coding) = if status.is_success() {
-            check_charset(headers)?;
+            if let Some(charset) = charset::foreign(headers) {
+                return Err(unfilterable(format!("the charset `{charset}`")));
+            }
             let coding = coding.ok_or_else(|| unfilterable("a content coding that is not known".to_owned()))?;
             (Body::Items(Box::new(make_filter(&inputs)?)), coding)
         } else {
@@ -140,20 +143,6 @@ fn read_coding(headers: &HeaderMap) -> Option<Coding> {
         (Some(value), None) => Coding::parse(value.to_str().ok()?),
         _ => None,
     }
-}
-
-fn check_charset(headers: &HeaderMap) -> Result<(), Refusal> {
-    for value in headers.get_all(CONTENT_TYPE) {
-        let text = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
-        let charsets = text.split(';').skip(1).filter_map(|parameter| parameter.trim().strip_prefix("charset"));
-        for charset in charsets {
-            let name = charset.trim().trim_start_matches('=').trim().trim_matches('"');
-            if !matches!(name, "utf-8" | "utf8") {
-                return Err(unfilterable(format!("the charset `{name}`")));
-            }
-        }
-    }
-    Ok(())
 }
 
 impl AnswerFilter {

@@ -44,9 +44,6 @@ impl Caller {
     }
 
     fn of_token(token: &Arc<VerifiedToken>, policies: &Policies, now: Timestamp) -> Result<Self, Refusal> {
-        if token.expires_at <= now {
-            return Err(unauthenticated("an expired token".to_owned()));
-        }
         let rules = &token.rules;
         let claimed = rules.roles_claim.is_some().then(|| claimed_roles(token));
         let user = match rules.user_match {

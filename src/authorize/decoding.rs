@@ -75,7 +75,7 @@ impl Decoder {
             Coding::Gzip => Inner::Gzip(flate2::write::MultiGzDecoder::new(sink)),
             Coding::Deflate => Inner::Deflate(flate2::write::ZlibDecoder::new(sink)),
             Coding::Brotli => Inner::Brotli(Box::new(brotli::DecompressorWriter::new(sink, BUFFER))),
-            Coding::Zstd => Inner::Zstd(zstd::stream::zio::Writer::new(sink, zstd::stream::raw::Decoder::new()?)),
+            Coding::Zstd => Inner::Zstd(zstd::stream::zio::Writer::new(sink, zstd_decoder()?)),
         };
         Ok(Some(Self { inner, ratio, is_begun: false }))
     }
@@ -124,6 +124,13 @@ impl Decoder {
             Inner::Zstd(decoder) => decoder.writer_mut(),
         }
     }
+}
+
+/// A frame may ask for a window of at most 8 MiB, as RFC 9659 has it: a window is memory that no ratio bounds.
+fn zstd_decoder() -> io::Result<zstd::stream::raw::Decoder<'static>> {
+    let mut decoder = zstd::stream::raw::Decoder::new()?;
+    decoder.set_parameter(zstd::zstd_safe::DParameter::WindowLogMax(23))?;
+    Ok(decoder)
 }
 
 #[cfg(test)]
@@ -197,6 +204,18 @@ mod tests {
     fn an_empty_answer_is_empty_in_every_coding() {
         for coding in [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd] {
             assert!(decode(coding, b"").unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_window_that_takes_much_memory_is_an_error() {
+        let plain: Vec<u8> = (0..50_000_u32).flat_map(u32::to_le_bytes).collect();
+        for (window, is_allowed) in [(23, true), (24, false), (27, false)] {
+            let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
+            encoder.set_parameter(zstd::zstd_safe::CParameter::WindowLog(window)).unwrap();
+            encoder.include_contentsize(false).unwrap();
+            encoder.write_all(&plain).unwrap();
+            assert_eq!(decode(Coding::Zstd, &encoder.finish().unwrap()).is_ok(), is_allowed, "2^{window} bytes");
         }
     }
 

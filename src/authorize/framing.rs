@@ -2,10 +2,11 @@
 //! (threats §1, §3). Pure: it sees the head, never the wire.
 
 use super::call::Call;
+use super::charset;
 use super::refusal::{Refusal, RefusalName};
 use crate::policy::Policies;
-use http::HeaderMap;
-use http::header::{AUTHORIZATION, CONNECTION, HOST};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_ENCODING, HOST};
+use http::{HeaderMap, HeaderValue};
 
 /// What a `Connection` header may name (threats §3).
 const HOP_BY_HOP: &[&str] = &["keep-alive", "close", "te", "trailer", "trailers", "transfer-encoding", "upgrade", "http2-settings", "proxy-connection"];
@@ -28,6 +29,22 @@ pub(super) fn check(call: &Call<'_>, policies: &Policies, header_count: usize) -
     // A header on which a policy depends must say one thing (semantics §6).
     match policies.headers_named().find(|name| occurs_twice(headers, name)) {
         Some(name) => Err(refuse(format!("the header `{name}`, which a policy names, occurs twice"))),
+        None => Ok(()),
+    }
+}
+
+/// Checks how a body that is to be inspected says it is to be read: a coding or a charset that is
+/// undone only behind us would make another text of it there.
+///
+/// # Errors
+/// 400 for a body that is encoded or not in UTF-8.
+pub(super) fn check_body(headers: &HeaderMap) -> Result<(), Refusal> {
+    let is_plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(CONTENT_ENCODING).iter().all(is_plain) {
+        return Err(refuse_body("it is encoded".to_owned()));
+    }
+    match charset::foreign(headers) {
+        Some(charset) => Err(refuse_body(format!("its charset is `{charset}`"))),
         None => Ok(()),
     }
 }
@@ -65,6 +82,10 @@ fn check_connection(headers: &HeaderMap) -> Result<(), Refusal> {
 
 fn occurs_twice(headers: &HeaderMap, name: &str) -> bool {
     headers.get_all(name).iter().nth(1).is_some()
+}
+
+fn refuse_body(reason: String) -> Refusal {
+    Refusal::new(RefusalName::InvalidRequest, "The request body is not what this operation takes.", format!("request body: {reason}"))
 }
 
 fn refuse(reason: String) -> Refusal {

@@ -10,6 +10,7 @@ mod answer;
 mod body;
 mod call;
 mod caller;
+mod charset;
 mod checks;
 mod decoding;
 mod error_body;
@@ -155,6 +156,9 @@ fn ask_policies(call: &Call<'_>, inputs: Inputs, operation: &Operation) -> Resul
     let asker = Asker::new(&inputs, operation, call.metadata);
     if !may_execute(&asker) {
         return Err(checks::denied(format!("the feature {}/{}", operation.application, operation.feature)));
+    }
+    if !operation.body.is_empty() {
+        framing::check_body(call.headers)?;
     }
     if !operation.body.is_empty() && call.body.is_none() {
         return Ok(Judged::Needs(Need::Body { limit: inputs.world.settings.limits.request_body_bytes }));

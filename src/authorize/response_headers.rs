@@ -61,8 +61,21 @@ fn make_private(headers: &mut HeaderMap) {
     let directives = if kept.is_empty() { "private".to_owned() } else { format!("private, {}", kept.join(", ")) };
     headers.insert(CACHE_CONTROL, HeaderValue::try_from(directives).unwrap_or(HeaderValue::from_static("private")));
     let names_it = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.split(',').any(|name| name.trim().eq_ignore_ascii_case("authorization")));
+    remove_targeted_cache_control(headers);
     if !headers.get_all(VARY).iter().any(names_it) {
         headers.append(VARY, HeaderValue::from_static("Authorization"));
+    }
+}
+
+/// Headers by which shared caches are told past `Cache-Control` (RFC 9213, and what came before it).
+fn remove_targeted_cache_control(headers: &mut HeaderMap) {
+    let is_targeted = |name: &&HeaderName| {
+        let name = name.as_str();
+        matches!(name, "surrogate-control" | "edge-control" | "x-accel-expires") || (name.ends_with("-cache-control") && name != CACHE_CONTROL)
+    };
+    let names: Vec<HeaderName> = headers.keys().filter(is_targeted).cloned().collect();
+    for name in names {
+        headers.remove(name);
     }
 }
 

@@ -14,6 +14,8 @@ use std::sync::Arc;
 pub struct CaseFile {
     /// What it is about.
     pub name: String,
+    /// Its issuers, in order, for doors that verify tokens themselves.
+    pub issuers: Vec<Arc<IssuerRules>>,
     /// Its cases; empty for a file of load errors.
     pub cases: Vec<Case>,
     /// The key paths that its snapshot must be refused for.
@@ -34,8 +36,10 @@ pub struct Case {
     pub snapshot: Arc<Vec<u8>>,
     /// The API map document, for doors that load it themselves.
     pub api_map: Arc<Value>,
-    /// Who asks.
+    /// Who asks, as the pipeline sees it.
     pub identity: Identity,
+    /// Who asks, for doors that verify tokens themselves.
+    pub caller: CaseCaller,
     /// The call.
     pub request: RequestCase,
     /// The upstream's answer.
@@ -44,6 +48,17 @@ pub struct Case {
     pub upstreams: Vec<(String, UpstreamReply)>,
     /// What must come of it.
     pub expect: Expectation,
+}
+
+/// Who asks, as a case gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CaseCaller {
+    /// Nobody: there is no token.
+    Nobody,
+    /// This user of the snapshot.
+    User(String),
+    /// The bearer of a token with this claim set, a JSON text.
+    Claims(String),
 }
 
 /// A request as a case gives it.
@@ -125,9 +140,11 @@ impl CaseFile {
         let reader = Reader { root, folder };
         let (snapshot, problems) = reader.snapshot(root.get("snapshot").unwrap_or(&Value::Null))?;
         let load_errors = strings(root.get("loadErrors"));
-        let mut file = Self { name: text_of(root, "name").unwrap_or_default(), cases: Vec::new(), load_errors, snapshot_problems: problems };
+        let issuers = reader.issuers()?;
+        let name = text_of(root, "name").unwrap_or_default();
+        let mut file = Self { name, issuers, cases: Vec::new(), load_errors, snapshot_problems: problems };
         if file.load_errors.is_empty() {
-            file.cases = reader.cases(snapshot, &file.snapshot_problems)?;
+            file.cases = reader.cases(snapshot, &file.snapshot_problems, &file.issuers)?;
         }
         Ok(file)
     }
@@ -168,10 +185,13 @@ impl Reader<'_> {
         Ok((Arc::new(map), Arc::new(value)))
     }
 
-    fn cases(&self, common: Loaded, problems: &[String]) -> Result<Vec<Case>, String> {
+    fn issuers(&self) -> Result<Vec<Arc<IssuerRules>>, String> {
+        let list = self.root.get("issuers").and_then(Value::as_array);
+        list.into_iter().flatten().map(issuer).collect()
+    }
+
+    fn cases(&self, common: Loaded, problems: &[String], issuers: &[Arc<IssuerRules>]) -> Result<Vec<Case>, String> {
         let (maps, api_map) = self.api_map()?;
-        let issuers = self.root.get("issuers").and_then(Value::as_array).map(|list| list.iter().map(issuer).collect::<Result<Vec<_>, _>>()).transpose()?;
-        let issuers = issuers.unwrap_or_default();
         let list = self.root.get("cases").and_then(Value::as_array).ok_or("cases: must be a list")?;
         let mut cases = Vec::new();
         for (index, value) in list.iter().enumerate() {
@@ -183,7 +203,7 @@ impl Reader<'_> {
             };
             let snapshot = snapshot.ok_or_else(|| at(format!("its snapshot is refused:\n{}", problems.join("\n"))))?;
             let world = Arc::new(World { snapshot, maps: Arc::clone(&maps), settings: Arc::new(Settings::default()) });
-            cases.push(self.case(case, world, (bytes, Arc::clone(&api_map)), &issuers).map_err(at)?);
+            cases.push(self.case(case, world, (bytes, Arc::clone(&api_map)), issuers).map_err(at)?);
         }
         Ok(cases)
     }
@@ -199,6 +219,7 @@ impl Reader<'_> {
             snapshot: documents.0,
             api_map: documents.1,
             identity: identity(case, issuers),
+            caller: caller(case),
             request: RequestCase {
                 method: text_of(request, "method").ok_or("request.method: is missing")?,
                 target: text_of(request, "target").ok_or("request.target: is missing")?,
@@ -225,6 +246,14 @@ fn identity(case: &Map<String, Value>, issuers: &[Arc<IssuerRules>]) -> Identity
     match text_of(case, "user") {
         Some(user) => Identity::Token(Arc::new(token_without_claims(&user))),
         None => Identity::Missing,
+    }
+}
+
+fn caller(case: &Map<String, Value>) -> CaseCaller {
+    match (case.get("claims"), text_of(case, "user")) {
+        (Some(claims), _) => CaseCaller::Claims(claims.to_string()),
+        (None, Some(user)) => CaseCaller::User(user),
+        (None, None) => CaseCaller::Nobody,
     }
 }
 

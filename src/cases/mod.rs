@@ -7,5 +7,5 @@ mod run;
 
 pub use compare::{Reply, mismatches};
 pub(crate) use file::token_without_claims;
-pub use file::{Case, CaseFile, CaseFileError, Expectation, RequestCase, UpstreamReply, read_yaml};
+pub use file::{Case, CaseCaller, CaseFile, CaseFileError, Expectation, RequestCase, UpstreamReply, read_yaml};
 pub use run::{Outcome, Ran, run, run_case};

@@ -5,8 +5,7 @@ use super::body::{AnswerBody, Cut};
 use super::core::Core;
 use super::exit::Exit;
 use super::filtered::{Filtered, Halt};
-use super::framing;
-use super::upgrade;
+use super::{framing, ids, refuse, upgrade};
 use super::upstream::{Lease, Sent, unavailable};
 use crate::authorize::{Answer, AnswerFilter, Refusal, RefusalName, Stop};
 use crate::observe::Outcome;
@@ -53,7 +52,7 @@ pub(super) async fn translate(core: &Rc<Core>, sent: Sent, caller: Caller, exit:
             if hyper::body::Body::is_end_stream(&incoming) {
                 lease.give_back();
             }
-            Ok(Response::from_parts(head, AnswerBody::last(Bytes::new(), exit.clone())))
+            Ok(Response::from_parts(head, without_length(Bytes::new(), caller.version, exit)))
         }
         Answer::Filter(filter) => {
             exit.answered(Outcome::Filtered, status);
@@ -76,7 +75,7 @@ async fn filtered(
     match filtered.hold(held).await {
         Ok(true) => {
             let bytes = filtered.take_output();
-            Ok(Response::from_parts(head, AnswerBody::last(bytes, exit.clone())))
+            Ok(Response::from_parts(head, without_length(bytes, caller.version, exit)))
         }
         Ok(false) if is_chunked => Ok(Response::from_parts(head, AnswerBody::Filtered(filtered))),
         Ok(false) => {
@@ -87,11 +86,17 @@ async fn filtered(
         }
         Err(Halt::Stop(Stop::Replace(bytes))) => {
             head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            Ok(Response::from_parts(head, AnswerBody::last(Bytes::from_static(bytes), exit.clone())))
+            Ok(Response::from_parts(head, without_length(Bytes::from_static(bytes), caller.version, exit)))
         }
         Err(Halt::Stop(Stop::Refuse(refusal))) => Err(refusal),
         Err(Halt::Cut(cut)) => Err(cut_short(&cut)),
     }
+}
+
+/// A filtered body that is all here. It names no length (interfaces §6), but to an HTTP/1.0 client,
+/// who could not tell its end from a cut.
+fn without_length(bytes: Bytes, version: Version, exit: &Exit) -> AnswerBody {
+    if version == Version::HTTP_10 { AnswerBody::last(bytes, exit.clone()) } else { AnswerBody::unmeasured(bytes, exit.clone()) }
 }
 
 /// What a body that broke off means while nothing of it was sent.
@@ -104,7 +109,8 @@ fn cut_short(cut: &Cut) -> Refusal {
 
 /// A change of protocol: only for a client that asked for it on an operation that allows it.
 fn switch(mut response: Response<Incoming>, caller: Caller, exit: &Exit) -> Translated {
-    let Some(client) = caller.on_upgrade else {
+    let is_agreed = response.headers().get(UPGRADE).is_some_and(framing::is_web_socket);
+    let Some(client) = caller.on_upgrade.filter(|_| is_agreed) else {
         return Err(unavailable("the upstream changed the protocol unasked"));
     };
     upgrade::join(client, hyper::upgrade::on(&mut response));
@@ -115,6 +121,7 @@ fn switch(mut response: Response<Incoming>, caller: Caller, exit: &Exit) -> Tran
     if let Some(protocol) = protocol {
         headers.insert(UPGRADE, protocol);
     }
+    headers.insert(refuse::DECISION_ID, ids::header_value(exit.decision_id()));
     exit.answered(Outcome::Passed, StatusCode::SWITCHING_PROTOCOLS);
     let (head, _) = response.into_parts();
     Ok(Response::from_parts(head, AnswerBody::last(Bytes::new(), exit.clone())))

@@ -31,6 +31,8 @@ pub(super) enum Cut {
 pub(super) enum AnswerBody {
     /// All here, or nothing; the exit, if any, is taken when the client has it.
     Whole(Option<Bytes>, #[expect(dead_code, reason = "held for its drop")] Option<Exit>),
+    /// All here, and its length is not said.
+    Unmeasured(Option<Bytes>, #[expect(dead_code, reason = "held for its drop")] Exit),
     /// The upstream's bytes as they are.
     Passing(Passing),
     /// What the filter lets through.
@@ -54,6 +56,11 @@ impl AnswerBody {
     /// Bytes that are all here, and what is to be counted when they are gone.
     pub(super) fn last(bytes: Bytes, exit: Exit) -> Self {
         Self::Whole((!bytes.is_empty()).then_some(bytes), Some(exit))
+    }
+
+    /// Bytes that are all here, and whose length is not to be said.
+    pub(super) fn unmeasured(bytes: Bytes, exit: Exit) -> Self {
+        Self::Unmeasured((!bytes.is_empty()).then_some(bytes), exit)
     }
 
     /// The upstream's body as it is.
@@ -111,7 +118,7 @@ impl Body for AnswerBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match &mut *self {
-            Self::Whole(bytes, _) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Whole(bytes, _) | Self::Unmeasured(bytes, _) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Passing(passing) => passing.poll(context),
             Self::Filtered(filtered) => filtered.poll_chunk(context).map(|chunk| chunk.map(|chunk| chunk.map(Frame::data))),
         }
@@ -121,7 +128,8 @@ impl Body for AnswerBody {
         match self {
             Self::Whole(bytes, _) => bytes.is_none(),
             Self::Passing(passing) => passing.lease.is_none() && passing.incoming.is_end_stream(),
-            Self::Filtered(_) => false,
+            // An end that is known beforehand is a length of zero.
+            Self::Unmeasured(..) | Self::Filtered(_) => false,
         }
     }
 
@@ -129,7 +137,7 @@ impl Body for AnswerBody {
         match self {
             Self::Whole(bytes, _) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Passing(passing) => passing.incoming.size_hint(),
-            Self::Filtered(_) => SizeHint::default(),
+            Self::Unmeasured(..) | Self::Filtered(_) => SizeHint::default(),
         }
     }
 }

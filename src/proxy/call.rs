@@ -59,7 +59,7 @@ enum Received {
 /// Answers one request.
 pub(super) async fn answer(core: Rc<Core>, peer: &Peer, request: Request<Incoming>) -> Response<AnswerBody> {
     let started = clock::monotonic();
-    let arrived = Arrived { core: &core, peer, world: core.wiring.world.load(), decision_id: core.ids.next(), now: clock::now(), started };
+    let arrived = Arrived { core: &core, peer, world: core.wiring.world.load(), decision_id: core.ids.next(), now: core.clock.now(), started };
     let (version, id) = (request.version(), arrived.decision_id);
     let (head, incoming) = request.into_parts();
     let mut received = Received::Coming(incoming);
@@ -139,7 +139,8 @@ impl Arrived<'_> {
     ) -> Result<Response<AnswerBody>, Refusal> {
         let version = head.version;
         let authorization = self.authorization(&head);
-        let upgrade = if admission.is_upgrade() { framing::upgrade_asked(&head.headers, version) } else { None };
+        let is_free = admission.is_upgrade() && !admission.is_filtered() && received.is_empty();
+        let upgrade = if is_free { framing::upgrade_asked(&head) } else { None };
         let on_upgrade = upgrade.as_ref().and_then(|_| head.extensions.remove::<OnUpgrade>());
         let host = framing::host(&head.headers, &head.uri);
         let body = received.into_body();
@@ -187,6 +188,13 @@ impl Received {
         }
         *self = Self::Whole(whole.freeze());
         Ok(())
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Coming(incoming) => incoming.is_end_stream(),
+            Self::Whole(bytes) => bytes.is_empty(),
+        }
     }
 
     fn into_body(self) -> RequestBody {

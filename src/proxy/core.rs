@@ -5,6 +5,7 @@ use super::draining::Draining;
 use super::ids::Ids;
 use super::upstream::Upstream;
 use super::{Limits, ProxyError, ServerTls, Settings, Wiring, listen};
+use crate::observe::clock::WallClock;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -15,6 +16,7 @@ use tokio::task::LocalSet;
 /// What a thread needs to begin.
 pub(super) struct Blueprint {
     pub(super) settings: Settings,
+    pub(super) clock: WallClock,
     pub(super) wiring: Wiring,
     pub(super) connections: Arc<AtomicUsize>,
     pub(super) stopped: watch::Receiver<bool>,
@@ -24,6 +26,7 @@ pub(super) struct Blueprint {
 /// What the connections of one thread share.
 pub(super) struct Core {
     pub(super) wiring: Wiring,
+    pub(super) clock: WallClock,
     pub(super) limits: Limits,
     pub(super) tls: Option<ServerTls>,
     pub(super) upstream: Rc<Upstream>,
@@ -56,10 +59,11 @@ impl Blueprint {
     /// Serves until told to stop and the last connection is gone, or until the sender of the stop
     /// signal is dropped: then whatever still runs is dropped with the thread's tasks.
     async fn run(self, seed: [u64; 4], listeners: Vec<TcpListener>) {
-        let Self { settings, wiring, connections, mut stopped, .. } = self;
+        let Self { settings, clock, wiring, connections, mut stopped, .. } = self;
         let core = Rc::new(Core {
             upstream: Rc::new(Upstream::new(&settings.upstreams, &settings.limits)),
             wiring,
+            clock,
             limits: settings.limits,
             tls: settings.tls,
             ids: Ids::new(seed),

@@ -37,6 +37,11 @@ impl Exit {
         })))
     }
 
+    /// The call's id.
+    pub(super) fn decision_id(&self) -> DecisionId {
+        self.0.borrow().decision_id
+    }
+
     /// Keeps the record of the decision, if anybody is to read it.
     pub(super) fn keep(&self, record: &Record) {
         let mut end = self.end();

@@ -6,6 +6,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
+use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Uri, Version};
 use std::borrow::Cow;
@@ -71,9 +72,11 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether the request asks to change the protocol, and to which.
-pub(super) fn upgrade_asked(headers: &HeaderMap, version: Version) -> Option<HeaderValue> {
-    if version != Version::HTTP_11 {
+/// The request's wish for a WebSocket. No other protocol is changed to: by `h2c` whole calls would
+/// pass that nobody judged.
+pub(super) fn upgrade_asked(head: &Parts) -> Option<HeaderValue> {
+    let headers = &head.headers;
+    if head.version != Version::HTTP_11 || head.method != Method::GET {
         return None;
     }
     let is_named = headers
@@ -82,7 +85,14 @@ pub(super) fn upgrade_asked(headers: &HeaderMap, version: Version) -> Option<Hea
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .any(|name| name.trim().eq_ignore_ascii_case("upgrade"));
-    headers.get(UPGRADE).filter(|_| is_named).cloned()
+    let mut protocols = headers.get_all(UPGRADE).iter();
+    let protocol = protocols.next().filter(|protocol| is_named && is_web_socket(protocol))?;
+    protocols.next().is_none().then(|| protocol.clone())
+}
+
+/// Whether an `Upgrade` names the WebSocket protocol and nothing else.
+pub(super) fn is_web_socket(protocol: &HeaderValue) -> bool {
+    protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
 }
 
 /// The client's name for the host, from its `Host` or its HTTP/2 authority.

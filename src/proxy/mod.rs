@@ -23,6 +23,7 @@ mod upstream;
 pub use tls::{ServerTls, TlsError, client_tls};
 pub use upstream::{UpstreamTls, UpstreamUrl};
 
+use crate::observe::clock::WallClock;
 use crate::observe::{DecisionLog, Metrics};
 use crate::snapshot::WorldStore;
 use crate::sources::Tokens;
@@ -106,6 +107,7 @@ pub enum ProxyError {
 #[derive(Debug)]
 pub struct Proxy {
     settings: Settings,
+    clock: WallClock,
     listeners: Vec<Vec<std::net::TcpListener>>,
     addresses: Vec<SocketAddr>,
 }
@@ -117,7 +119,13 @@ impl Proxy {
     /// When an address cannot be bound.
     pub fn bind(settings: Settings) -> Result<Self, ProxyError> {
         let (listeners, addresses) = listen::bind(&settings.listen, settings.threads)?;
-        Ok(Self { settings, listeners, addresses })
+        Ok(Self { settings, clock: WallClock::default(), listeners, addresses })
+    }
+
+    /// Judges calls by this clock instead of the system's.
+    #[must_use]
+    pub fn judging_by(self, clock: WallClock) -> Self {
+        Self { clock, ..self }
     }
 
     /// The addresses that were bound, with their real ports.
@@ -137,6 +145,7 @@ impl Proxy {
         for listeners in self.listeners {
             let core = core::Blueprint {
                 settings: self.settings.clone(),
+                clock: self.clock.clone(),
                 wiring: wiring.clone(),
                 connections: Arc::clone(&connections),
                 stopped: stopped.clone(),

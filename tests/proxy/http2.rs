@@ -2,40 +2,12 @@
 
 use crate::support::client::Client;
 use crate::support::door::Doorward;
+use crate::support::http2::{connect, get, whole};
 use crate::support::upstream::{Reply, Upstream, ok};
 use crate::support::within;
 use crate::support::world::{TOKEN, portfolios, visible_portfolios};
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::client::conn::http2::SendRequest;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::net::SocketAddr;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-
-pub(crate) type Sender = SendRequest<Full<Bytes>>;
-
-pub(crate) async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Sender {
-    let shaken = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
-    let (sender, connection) = within(shaken).await.unwrap();
-    tokio::spawn(connection);
-    sender
-}
-
-pub(crate) async fn connect(address: SocketAddr) -> Sender {
-    speak(TcpStream::connect(address).await.unwrap()).await
-}
-
-pub(crate) fn get(path: &str) -> Request<Full<Bytes>> {
-    let request = Request::get(format!("http://api.example{path}")).header("authorization", format!("Bearer {TOKEN}"));
-    request.body(Full::default()).unwrap()
-}
-
-pub(crate) async fn whole(response: Response<Incoming>) -> Result<Bytes, hyper::Error> {
-    within(response.into_body().collect()).await.map(|body| body.to_bytes())
-}
+use http::Request;
+use http_body_util::Full;
 
 #[tokio::test]
 async fn calls_pass_are_filtered_and_refused() {

@@ -199,14 +199,14 @@ async fn a_refusal_before_the_body_never_reads_the_body_as_a_request() {
 
 #[tokio::test]
 async fn a_protocol_changes_only_where_the_operation_says_so() {
-    let switching = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+    let switching = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
     let upstream = Upstream::start(move |_| Reply::Echo(switching.into())).await;
     let door = Doorward::before(&upstream);
-    let asking = "connection: upgrade\r\nupgrade: echo\r\n";
+    let asking = "connection: upgrade\r\nupgrade: websocket\r\n";
     let mut client = Client::connect(door.address).await;
     client.send(request("GET", "/socket", asking)).await;
     let answer = client.head().await;
-    assert_eq!((answer.status, answer.header("upgrade")), (101, Some("echo")));
+    assert_eq!((answer.status, answer.header("upgrade")), (101, Some("websocket")));
     client.send("to and fro").await;
     assert_eq!(client.bytes(10).await, b"to and fro");
     // Elsewhere the wish does not go up, and an upstream that changes all the same is at fault.
@@ -214,18 +214,18 @@ async fn a_protocol_changes_only_where_the_operation_says_so() {
     client.send(request("GET", "/free", asking)).await;
     assert_eq!(client.answer().await.problem(), "UpstreamUnavailable");
     let seen = upstream.seen();
-    assert_eq!(seen[0].header("upgrade"), ["echo"]);
+    assert_eq!(seen[0].header("upgrade"), ["websocket"]);
     assert!(seen[1].header("upgrade").is_empty(), "{}", seen[1].head);
     assert!(seen[1].header("connection").is_empty(), "{}", seen[1].head);
 }
 
 #[tokio::test]
 async fn bytes_sent_before_the_101_are_not_forwarded() {
-    let switching = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+    let switching = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
     let upstream = Upstream::start(move |_| Reply::Echo(switching.into())).await;
     let door = Doorward::before(&upstream);
     let mut client = Client::connect(door.address).await;
-    client.send(request("GET", "/socket", "connection: upgrade\r\nupgrade: echo\r\n") + "GET /smuggled HTTP/1.1\r\n\r\n").await;
+    client.send(request("GET", "/socket", "connection: upgrade\r\nupgrade: websocket\r\n") + "GET /smuggled HTTP/1.1\r\n\r\n").await;
     let came = client.bytes(usize::MAX).await;
     assert!(!String::from_utf8_lossy(&came).contains("smuggled"), "{}", String::from_utf8_lossy(&came));
 }

@@ -1,8 +1,8 @@
 //! TLS with ALPN, client certificates, and certificates that change.
 
-use super::http2;
 use crate::support::client::Client;
 use crate::support::door::Doorward;
+use crate::support::http2;
 use crate::support::upstream::{Upstream, ok};
 use crate::support::within;
 use doorward::proxy::ServerTls;

@@ -72,6 +72,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         let _ = within(self.stream.write_all(bytes.as_ref())).await;
     }
 
+    /// Says that nothing more comes.
+    pub async fn finish(&mut self) {
+        let _ = within(self.stream.shutdown()).await;
+    }
+
     /// A GET with the user's token.
     pub async fn get(&mut self, target: &str) -> Answer {
         self.send(request("GET", target, "")).await;

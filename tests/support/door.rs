@@ -2,6 +2,7 @@
 
 use super::upstream::Upstream;
 use super::world::world;
+use doorward::observe::clock::WallClock;
 use doorward::observe::{DecisionLog, Labels, LogSettings, Metrics, OnFull, When};
 use doorward::proxy::{Limits, Proxy, Serving, Settings, UpstreamUrl, Wiring};
 use doorward::snapshot::WorldStore;
@@ -19,6 +20,10 @@ pub struct Plan {
     pub log: LogSettings,
     /// The world.
     pub world: doorward::snapshot::World,
+    /// The issuers and their keys.
+    pub keys: Arc<KeySets>,
+    /// The time that calls are judged by.
+    pub clock: WallClock,
 }
 
 /// A running proxy; it ends when dropped.
@@ -41,13 +46,19 @@ impl Doorward {
 
     /// In front of these upstreams, as planned.
     pub fn planned(upstreams: &[SocketAddr], change: impl FnOnce(&mut Plan)) -> Self {
-        let mut plan = Plan { settings: settings(upstreams), log: LogSettings { sinks: vec![], when: When::All, on_full: OnFull::Block }, world: world() };
+        let mut plan = Plan {
+            settings: settings(upstreams),
+            log: LogSettings { sinks: vec![], when: When::All, on_full: OnFull::Block },
+            world: world(),
+            keys: Arc::new(KeySets::new(vec![])),
+            clock: WallClock::default(),
+        };
         change(&mut plan);
         let metrics = Arc::new(Metrics::new(&Labels { entities: vec!["Portfolio".into()], issuers: vec![] }).unwrap());
         let log = Arc::new(DecisionLog::open(&plan.log, Arc::clone(&metrics)).unwrap());
-        let tokens = Arc::new(Tokens::new(Arc::new(KeySets::new(vec![])), Arc::clone(&metrics) as _));
+        let tokens = Arc::new(Tokens::new(plan.keys, Arc::clone(&metrics) as _));
         let world = Arc::new(WorldStore::new(plan.world));
-        let proxy = Proxy::bind(plan.settings).unwrap();
+        let proxy = Proxy::bind(plan.settings).unwrap().judging_by(plan.clock);
         let address = proxy.addresses()[0];
         let serving = proxy.serve(&Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log }).unwrap();
         Self { address, metrics, world, serving }

@@ -5,6 +5,9 @@
 
 pub mod client;
 pub mod door;
+pub mod http2;
+pub mod issuer;
+pub mod stage;
 pub mod upstream;
 pub mod world;
 

@@ -56,6 +56,11 @@ pub fn whole(body: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
+/// A 200 with these header lines, each ended by CR LF, and this body.
+pub fn said(headers: &str, body: &[u8]) -> Vec<u8> {
+    [format!("HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n", body.len()).as_bytes(), body].concat()
+}
+
 /// A running upstream.
 pub struct Upstream {
     /// Where it listens.

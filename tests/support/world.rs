@@ -17,8 +17,17 @@ pub fn authorization() -> String {
 
 /// The world in force.
 pub fn world() -> World {
-    let now = doorward::observe::clock::now();
-    let snapshot = Snapshot::load(&snapshot().to_string().into_bytes(), now).expect("the snapshot loads");
+    world_of(&snapshot())
+}
+
+/// This snapshot, loaded now.
+pub fn loaded(snapshot: &Value) -> Snapshot {
+    Snapshot::load(&snapshot.to_string().into_bytes(), doorward::observe::clock::now()).expect("the snapshot loads")
+}
+
+/// The world with this snapshot.
+pub fn world_of(snapshot: &Value) -> World {
+    let snapshot = loaded(snapshot);
     let maps = ApiMap::load(&[("test.yaml".to_owned(), api_map())]).expect("the map loads");
     World { snapshot: Arc::new(snapshot), maps: Arc::new(maps), settings: Arc::new(Settings::default()) }
 }
@@ -43,6 +52,11 @@ pub fn api_map() -> Value {
                 "feature": "book", "match": "GET /api/books/{scope}/{code}", "response": [{ "items": "", "entity": "Book" }],
                 "targets": [{ "entity": "Book", "id": { "scope": "path.scope", "code": "path.code" } }],
             },
+            { "feature": "held", "match": "GET /api/held", "response": [{ "items": "", "entity": "Portfolio" }] },
+            { "feature": "one", "match": "GET /api/portfolios/{scope}/{code}", "targets": [{ "entity": "Portfolio", "id": { "scope": "path.scope", "code": "path.code" } }],
+              "response": [{ "items": "", "entity": "Portfolio" }] },
+            { "feature": "put", "match": "PUT /api/portfolios", "body": [{ "items": "", "entity": "Portfolio" }], "response": [{ "items": "", "entity": "Portfolio" }] },
+            { "feature": "filtered-socket", "match": "GET /filtered-socket", "upgrade": true, "response": [{ "items": "/values/*", "entity": "Portfolio" }] },
             { "feature": "add", "match": "POST /api/portfolios", "unfiltered": true, "body": [{ "items": "", "entity": "Portfolio" }] },
         ],
     })
