@@ -1,9 +1,7 @@
 //! `doorward explain`: the verdict on a call and why.
 
-use super::input;
-use crate::authorize::{Answer, AnswerFilter, Call, DecisionId, Door, Identity, Need, Progress, Step, Stop, Trace, Traced, UpstreamMetadata, Verdict, authorize_traced};
-use crate::cases::token_without_claims;
-use crate::snapshot::{Settings, World};
+use super::{input, offline};
+use crate::authorize::{Answer, AnswerFilter, Call, DecisionId, Door, Need, Step, Stop, Trace, Traced, UpstreamMetadata, Verdict, authorize_traced};
 use anyhow::{Result, anyhow};
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -15,24 +13,11 @@ use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The snapshot document.
-    #[arg(long)]
-    snapshot: PathBuf,
-    /// The API map.
-    #[arg(long)]
-    api_map: PathBuf,
-    /// The user's id.
-    #[arg(long)]
-    user: String,
+    #[command(flatten)]
+    offline: offline::Arguments,
     /// The method.
     #[arg(long)]
     method: String,
-    /// The request target, such as `/api/portfolios?limit=10`.
-    #[arg(long)]
-    target: String,
-    /// The time of the call; the clock's by default.
-    #[arg(long)]
-    now: Option<String>,
     /// A header, as `name: value`; may be given several times.
     #[arg(long)]
     header: Vec<String>,
@@ -67,23 +52,19 @@ struct Report {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let world = Arc::new(World {
-        snapshot: Arc::new(input::read_snapshot(&arguments.snapshot)?),
-        maps: Arc::new(input::read_map(&arguments.api_map)?),
-        settings: Arc::new(Settings::default()),
-    });
+    let world = arguments.offline.world()?;
     let headers = read_headers(&arguments.header)?;
     let body = arguments.body.as_deref().map(input::read).transpose()?.unwrap_or_default();
-    let identity = Identity::Token(Arc::new(token_without_claims(&arguments.user)));
+    let identity = arguments.offline.identity();
     let mut metadata = UpstreamMetadata::default();
-    let now = input::time(arguments.now.as_deref())?;
+    let now = arguments.offline.now()?;
     let (step, trace) = loop {
         let trace = Arc::new(Trace::default());
         let call = Call {
             door: Door::Proxy,
             decision_id: DecisionId(0),
             method: &arguments.method,
-            target: &arguments.target,
+            target: &arguments.offline.target,
             headers: &headers,
             authority: None,
             identity: &identity,
@@ -168,14 +149,8 @@ fn filtered(answer: Result<Answer, crate::authorize::Refusal>, body: &[u8]) -> S
 
 fn run_filter(filter: &mut AnswerFilter, body: &[u8]) -> Result<Vec<u8>, Stop> {
     let mut out = Vec::new();
-    let mut progress = filter.write(body, &mut out)?;
-    while let Progress::Need(targets) = progress {
-        targets.iter().for_each(|target| filter.supply(target, None));
-        progress = filter.write(&[], &mut out)?;
-    }
-    while let Progress::Need(targets) = filter.end(&mut out)? {
-        targets.iter().for_each(|target| filter.supply(target, None));
-    }
+    offline::write(filter, body, &mut out)?;
+    offline::end(filter, &mut out)?;
     Ok(out)
 }
 

@@ -1,56 +1,35 @@
 //! `doorward filter`: what a user would see of an answer, streamed from standard input.
 
-use super::input;
-use crate::authorize::{Answer, AnswerFilter, Call, DecisionId, Door, Identity, Need, Progress, Step, Stop, UpstreamMetadata, Verdict, authorize};
-use crate::cases::token_without_claims;
-use crate::snapshot::{Settings, World};
+use super::offline;
+use crate::authorize::{Answer, AnswerFilter, Call, DecisionId, Door, Need, Step, Stop, UpstreamMetadata, Verdict, authorize};
 use anyhow::{Result, anyhow, bail};
 use http::header::HOST;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::io::{Read, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The snapshot document.
-    #[arg(long)]
-    snapshot: PathBuf,
-    /// The API map.
-    #[arg(long)]
-    api_map: PathBuf,
-    /// The user's id.
-    #[arg(long)]
-    user: String,
-    /// The request target, such as `/api/portfolios?limit=10`.
-    #[arg(long)]
-    target: String,
+    #[command(flatten)]
+    offline: offline::Arguments,
     /// The method.
     #[arg(long, default_value = "GET")]
     method: String,
-    /// The time of the call; the clock's by default.
-    #[arg(long)]
-    now: Option<String>,
 }
 
 const CHUNK: usize = 64 * 1024;
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let world = Arc::new(World {
-        snapshot: Arc::new(input::read_snapshot(&arguments.snapshot)?),
-        maps: Arc::new(input::read_map(&arguments.api_map)?),
-        settings: Arc::new(Settings::default()),
-    });
-    let now = input::time(arguments.now.as_deref())?;
+    let world = arguments.offline.world()?;
+    let now = arguments.offline.now()?;
     let mut headers = HeaderMap::new();
     headers.insert(HOST, HeaderValue::from_static("localhost"));
-    let identity = Identity::Token(Arc::new(token_without_claims(&arguments.user)));
+    let identity = arguments.offline.identity();
     let call = Call {
         door: Door::Proxy,
         decision_id: DecisionId(0),
         method: &arguments.method,
-        target: &arguments.target,
+        target: &arguments.offline.target,
         headers: &headers,
         authority: None,
         identity: &identity,
@@ -90,7 +69,7 @@ fn filter_stream(mut filter: AnswerFilter, input: &mut impl Read, output: &mut i
     loop {
         let count = input.read(&mut chunk)?;
         let bytes = chunk.get(..count).unwrap_or_default();
-        let result = if count == 0 { end(&mut filter, &mut out) } else { advance(&mut filter, bytes, &mut out) };
+        let result = if count == 0 { offline::end(&mut filter, &mut out) } else { offline::write(&mut filter, bytes, &mut out) };
         match result {
             Ok(()) => output.write_all(&out)?,
             Err(Stop::Replace(body)) => return Ok(output.write_all(body)?),
@@ -101,21 +80,4 @@ fn filter_stream(mut filter: AnswerFilter, input: &mut impl Read, output: &mut i
             return Ok(());
         }
     }
-}
-
-/// Metadata of the upstream is not at hand here, so it is unknown.
-fn advance(filter: &mut AnswerFilter, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Stop> {
-    let mut progress = filter.write(bytes, out)?;
-    while let Progress::Need(targets) = progress {
-        targets.iter().for_each(|target| filter.supply(target, None));
-        progress = filter.write(&[], out)?;
-    }
-    Ok(())
-}
-
-fn end(filter: &mut AnswerFilter, out: &mut Vec<u8>) -> Result<(), Stop> {
-    while let Progress::Need(targets) = filter.end(out)? {
-        targets.iter().for_each(|target| filter.supply(target, None));
-    }
-    Ok(())
 }

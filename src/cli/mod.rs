@@ -8,6 +8,7 @@ mod explain;
 mod filter;
 mod input;
 mod map;
+mod offline;
 mod serve;
 mod test;
 mod token;
