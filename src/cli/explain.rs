@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    offline: offline::Arguments,
+    offline: offline::OfflineCall,
     /// The method.
     #[arg(long)]
     method: String,

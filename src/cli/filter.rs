@@ -11,7 +11,7 @@ use std::process::ExitCode;
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    offline: offline::Arguments,
+    offline: offline::OfflineCall,
     /// The method.
     #[arg(long, default_value = "GET")]
     method: String,

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct OfflineCall {
     /// The snapshot document.
     #[arg(long)]
     snapshot: PathBuf,
@@ -29,7 +29,7 @@ pub(super) struct Arguments {
     now: Option<String>,
 }
 
-impl Arguments {
+impl OfflineCall {
     /// The world of the files.
     pub(super) fn world(&self) -> Result<Arc<World>> {
         Ok(Arc::new(World {

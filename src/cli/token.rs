@@ -13,10 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
-#[group(id = "keys", required = true, multiple = false, args = ["config", "jwks"])]
 pub(super) struct Arguments {
-    /// The configuration whose issuers are accepted; their keys must be files, or they are fetched once.
-    #[arg(long)]
+    /// The configuration whose issuers are accepted; their keys must be files.
+    #[arg(long, required_unless_present = "jwks", conflicts_with = "jwks")]
     config: Option<PathBuf>,
     /// A key set.
     #[arg(long)]
