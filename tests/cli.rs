@@ -170,6 +170,19 @@ fn token_refuses_what_no_key_signed() {
 }
 
 #[test]
+fn token_judges_by_the_configured_issuers() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = write(&folder, "keys.json", r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#);
+    let config = format!("[[issuers]]\nissuer = \"https://id.example\"\naudience = [\"a\"]\njwks = {:?}\n", text(&keys));
+    let config = write(&folder, "doorward.toml", &config);
+    let foreign = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJodHRwczovL290aGVyLmV4YW1wbGUifQ.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+    let output = doorward(&["token", "--config", text(&config)], &format!("{foreign}\nopaque\n"));
+    let lines = out(&output);
+    assert_eq!(lines.lines().count(), 2, "{}", errors(&output));
+    assert!(lines.lines().all(|line| line.starts_with("refused ")), "{lines}");
+}
+
+#[test]
 fn health_of_nobody_is_an_error() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let output = doorward(&["health", "--address", &port.to_string()], "");

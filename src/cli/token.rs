@@ -3,9 +3,14 @@
 use super::input;
 use crate::config::{Config, process_environment};
 use crate::observe::clock;
-use crate::sources::KeyOrigin;
+use crate::authorize::Identity;
+use crate::gateway::key_sets;
+use crate::http_client::{Authorities, HttpClient};
+use crate::sources::{KeySets, Surroundings, Tokens};
 use crate::token::{Algorithm, Checks, Issuer, IssuerRules, KeySet, Unverified, VerifiedToken, verify, verify_signature};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,7 +19,7 @@ use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The configuration whose issuers are accepted; their keys must be files.
+    /// The configuration whose issuers are accepted; their keys are read or fetched once.
     #[arg(long, required_unless_present = "jwks", conflicts_with = "jwks")]
     config: Option<PathBuf>,
     /// A key set.
@@ -85,25 +90,43 @@ fn of_key_set(arguments: &Arguments, bytes: &[u8]) -> Result<Judge> {
     Ok(Box::new(move |token| judge(token, &issuer, &keys, checks)))
 }
 
+/// Judges by the configured issuers as a running gateway would, with their keys read or fetched once.
 fn of_config(path: &std::path::Path) -> Result<Judge> {
     let config = Config::load(path, process_environment())?;
-    let mut issuers = Vec::new();
-    for issuer in config.issuers {
-        let KeyOrigin::File(file) = &issuer.keys else {
-            bail!("issuer `{}`: its keys are fetched by a running gateway; give --jwks with a copy of them", issuer.issuer.rules.issuer);
-        };
-        let keys = KeySet::parse(&input::read(file)?).with_context(|| file.display().to_string())?;
-        issuers.push((issuer.issuer, keys));
+    if config.issuers.is_empty() {
+        bail!("{}: has no issuers", path.display());
     }
-    if issuers.is_empty() {
-        return Err(anyhow!("{}: has no issuers", path.display()));
-    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let surroundings = Surroundings { client: HttpClient::new(Authorities::Native)?, observer: Arc::new(()), clock: clock::now };
+    let keys = Arc::new(key_sets(&config, &surroundings));
+    runtime.spawn({
+        let keys = Arc::clone(&keys);
+        async move { keys.run().await }
+    });
+    runtime.block_on(until_tried(&keys))?;
+    let tokens = Tokens::new(keys, Arc::new(()));
     Ok(Box::new(move |token| {
-        let unverified = Unverified::parse(token).map_err(|error| error.to_string())?;
-        let named = issuers.iter().find(|(issuer, _)| unverified.issuer() == Some(&*issuer.rules.issuer));
-        let (issuer, keys) = named.ok_or("the token's issuer is not configured")?;
-        judge(token, issuer, keys, Checks::default())
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}")).map_err(|error| error.to_string())?);
+        match runtime.block_on(tokens.identify(&headers, clock::now())) {
+            Identity::Token(verified) => Ok(verified.user.to_string()),
+            Identity::Refused(reason) => Err(reason.into()),
+            Identity::Opaque(_) => Err("it is opaque; whether the snapshot has it is not known here".to_owned()),
+            Identity::Missing => Err("there is no token".to_owned()),
+        }
     }))
+}
+
+/// Key servers that do not answer in this time leave their issuers without keys.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+async fn until_tried(keys: &KeySets) -> Result<()> {
+    let tried = async {
+        while !keys.tried_once() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, tried).await.context("the key servers do not answer")
 }
 
 fn judge(token: &str, issuer: &Issuer, keys: &KeySet, checks: Checks) -> Result<String, String> {

@@ -7,6 +7,7 @@ mod settings;
 mod sources;
 
 pub use settings::unavailable;
+pub use sources::key_sets;
 
 use crate::admin::{self, Admin, Listening};
 use crate::api_map::{ApiMap, MapProblem};

@@ -24,6 +24,19 @@ pub(super) fn start(
 ) -> Result<Arc<KeySets>, GatewayError> {
     let client = HttpClient::new(Authorities::Native)?;
     let surroundings = Surroundings { client, observer: Arc::clone(metrics) as _, clock: clock::now };
+    let keys = Arc::new(key_sets(config, &surroundings));
+    tasks.spawn({
+        let keys = Arc::clone(&keys);
+        async move { keys.run().await }
+    });
+    let source = snapshot_source(config, &surroundings, tasks)?;
+    tasks.spawn(Snapshots::new(source, Arc::clone(world), surroundings).run());
+    Ok(keys)
+}
+
+/// The key sets of the configured issuers; they are empty until they are run.
+#[must_use]
+pub fn key_sets(config: &Config, surroundings: &Surroundings) -> KeySets {
     let issuers = config.issuers.iter().map(|issuer| IssuerKeys {
         issuer: issuer.issuer.clone(),
         keys: Arc::new(KeyHolder::new(
@@ -34,14 +47,7 @@ pub(super) fn start(
             surroundings.clone(),
         )),
     });
-    let keys = Arc::new(KeySets::new(issuers.collect()));
-    tasks.spawn({
-        let keys = Arc::clone(&keys);
-        async move { keys.run().await }
-    });
-    let source = snapshot_source(config, &surroundings, tasks)?;
-    tasks.spawn(Snapshots::new(source, Arc::clone(world), surroundings).run());
-    Ok(keys)
+    KeySets::new(issuers.collect())
 }
 
 fn snapshot_source(config: &Config, surroundings: &Surroundings, tasks: &mut JoinSet<()>) -> Result<SnapshotSource, GatewayError> {
