@@ -93,6 +93,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         within(self.read_answer(false)).await
     }
 
+    /// The body of an answer whose head was read.
+    pub async fn rest(&mut self, answer: &mut Answer) {
+        within(self.read_body(answer)).await;
+    }
+
     /// At least so many bytes of what follows, or all until the end.
     pub async fn bytes(&mut self, count: usize) -> Vec<u8> {
         while self.buffer.len() < count && within(self.more()).await {}

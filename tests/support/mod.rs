@@ -7,6 +7,7 @@ pub mod client;
 pub mod door;
 pub mod http2;
 pub mod issuer;
+pub mod load;
 pub mod stage;
 pub mod upstream;
 pub mod world;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// A request as it came over the wire.
 #[derive(Clone, Debug)]
@@ -73,20 +73,35 @@ pub struct Upstream {
 impl Upstream {
     /// Starts one that answers as this function says.
     pub async fn start(reply: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1:0".parse().unwrap(), reply).await
+    }
+
+    /// Starts one at this address, where another may just have stopped.
+    pub async fn start_at(address: SocketAddr, reply: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, connections) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
         let reply = Arc::new(reply);
         let task = tokio::spawn({
             let (seen, connections) = (Arc::clone(&seen), Arc::clone(&connections));
             async move {
+                // Its connections end with it.
+                let mut serving = JoinSet::new();
                 while let Ok((stream, _)) = listener.accept().await {
                     connections.fetch_add(1, Ordering::SeqCst);
-                    tokio::spawn(serve(stream, Arc::clone(&reply), Arc::clone(&seen)));
+                    serving.spawn(serve(stream, Arc::clone(&reply), Arc::clone(&seen)));
+                    while serving.try_join_next().is_some() {}
                 }
             }
         });
         Self { address, seen, connections, task }
+    }
+
+    /// Breaks off everything at once; says where it was.
+    pub async fn kill(mut self) -> SocketAddr {
+        self.task.abort();
+        let _ = (&mut self.task).await;
+        self.address
     }
 
     /// Every request so far.
