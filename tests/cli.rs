@@ -1,6 +1,6 @@
 //! The commands as a person runs them: arguments, standard streams, exit codes.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on says so")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -164,7 +164,7 @@ fn token_refuses_what_no_key_signed() {
     let keys = write(&folder, "keys.json", r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#);
     let signed = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
     let none = "eyJhbGciOiJub25lIn0.e30.";
-    let output = doorward(&["token", "--jwks", text(&keys), "--signature-only"], &format!("{signed}\n{none}\n{}\n", &signed[..signed.len() - 2]));
+    let output = doorward(&["token", "--jwks", text(&keys), "--signature-only"], &format!("{signed}\n{none}\n{}\n", signed.strip_suffix("KAg").unwrap()));
     let verdicts: Vec<String> = out(&output).lines().map(|line| line.split(' ').next().expect("a word").to_owned()).collect();
     assert_eq!(verdicts, ["accepted", "refused", "refused"], "{}", errors(&output));
 }
