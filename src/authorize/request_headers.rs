@@ -26,7 +26,9 @@ pub(super) const HOP_BY_HOP: [HeaderName; 9] = [
     UPGRADE,
 ];
 
-const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+/// Headers by which some frameworks take another method or target than the request line's.
+const OVERRIDES: [&str; 7] =
+    ["x-http-method-override", "x-http-method", "x-method-override", "x-original-method", "x-original-url", "x-original-uri", "x-rewrite-url"];
 
 pub(super) fn edit(admission: &Admission, headers: &mut HeaderMap) {
     remove_lookalikes(headers);
@@ -95,7 +97,7 @@ mod tests {
 
     #[test]
     fn lookalikes_are_found_whatever_stands_between_their_words() {
-        for name in ["doorward-user", "doorward_user", "doorward.roles", "x_forwarded_for", "x-forwarded.host", "forwarded", "x-http-method-override", "x_http_method"] {
+        for name in ["doorward-user", "doorward_user", "doorward.roles", "x_forwarded_for", "x-forwarded.host", "forwarded", "x-http-method-override", "x_http_method", "x-original-url", "X_Rewrite_Url"] {
             assert!(is_lookalike(name), "{name}");
         }
         for name in ["x-user", "from", "date", "x-forwarded", "doorward", "authorization", "x-request-id"] {

@@ -51,7 +51,7 @@ async fn lookalikes_never_reach_the_upstream() {
     let door = Doorward::before(&upstream);
     let names = [
         "Doorward-User", "doorward_user", "doorward.user", "DOORWARD_ROLES", "doorward-anything", "x-forwarded-for", "x_forwarded_for", "x.forwarded-host", "X-Forwarded-Port",
-        "forwarded", "x-http-method-override", "x_http_method", "X-Method-Override",
+        "forwarded", "x-http-method-override", "x_http_method", "X-Method-Override", "X-Original-URL", "x_rewrite_url",
     ];
     let forged: String = names.iter().map(|name| format!("{name}: forged\r\n")).collect();
     assert_eq!(ask(&door, request("GET", "/free", &forged)).await.status, 200);
