@@ -73,6 +73,19 @@ async fn nothing_of_the_request_asks_for_a_part_or_a_coding_of_a_filtered_answer
 }
 
 #[tokio::test]
+async fn the_conditions_of_a_write_are_not_taken_from_it() {
+    let body = "{\"id\":{\"scope\":\"US\",\"code\":\"a\"}}";
+    let upstream = Upstream::start(move |_| ok(body)).await;
+    let door = Doorward::before(&upstream);
+    let since = "Sat, 21 Nov 2026 12:00:00 GMT";
+    let head = request("PUT", "/api/portfolios", &format!("if-none-match: *\r\nif-match: \"x\"\r\nif-unmodified-since: {since}\r\nrange: bytes=0-5\r\ncontent-length: {}\r\n", body.len()));
+    assert_eq!(ask(&door, head + body).await.status, 200);
+    let seen = upstream.only();
+    assert_eq!((seen.header("if-none-match"), seen.header("if-match")), (vec!["*".to_owned()], vec!["\"x\"".to_owned()]));
+    assert_eq!((seen.header("if-unmodified-since"), seen.header("range")), (vec![since.to_owned()], vec![]));
+}
+
+#[tokio::test]
 async fn trailers_of_a_request_end_here() {
     let upstream = Upstream::start(|_| ok("{}")).await;
     let door = Doorward::before(&upstream);
