@@ -7,6 +7,7 @@ use super::plan::Plan;
 use super::record::Record;
 use super::refusal::Refusal;
 use super::{request_headers, response_headers};
+use crate::api_map::Operation;
 use crate::snapshot::World;
 use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
@@ -78,6 +79,11 @@ impl Admission {
     #[must_use]
     pub fn is_upgrade(&self) -> bool {
         self.inputs.as_ref().and_then(|inputs| inputs.operation()).is_some_and(|operation| operation.upgrade)
+    }
+
+    /// Whether the call reads and changes nothing.
+    pub(super) fn reads(&self) -> bool {
+        self.inputs.as_ref().and_then(|inputs| inputs.operation()).is_none_or(Operation::reads)
     }
 
     /// Makes the client's headers the upstream's: lookalikes, hop-by-hop headers and whatever would

@@ -26,7 +26,9 @@ pub(super) const HOP_BY_HOP: [HeaderName; 9] = [
     UPGRADE,
 ];
 
-const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+/// Headers by which some frameworks take another method or target than the request line's.
+const OVERRIDES: [&str; 7] =
+    ["x-http-method-override", "x-http-method", "x-method-override", "x-original-method", "x-original-url", "x-original-uri", "x-rewrite-url"];
 
 pub(super) fn edit(admission: &Admission, headers: &mut HeaderMap) {
     remove_lookalikes(headers);
@@ -38,7 +40,10 @@ pub(super) fn edit(admission: &Admission, headers: &mut HeaderMap) {
         headers.remove(AUTHORIZATION);
     }
     if let Plan::Filter { rights } = admission.plan {
-        prepare_for_filter(headers, rights);
+        prepare_for_filter(headers);
+        if admission.reads() {
+            bind_conditions(headers, rights);
+        }
     }
     set_identity(admission, headers);
 }
@@ -63,11 +68,19 @@ fn remove_lookalikes(headers: &mut HeaderMap) {
     }
 }
 
-fn prepare_for_filter(headers: &mut HeaderMap, rights: Option<u128>) {
-    for name in [RANGE, IF_RANGE, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE] {
+fn prepare_for_filter(headers: &mut HeaderMap) {
+    for name in [RANGE, IF_RANGE] {
         headers.remove(name);
     }
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+}
+
+/// Of a call that reads, only conditions on what this caller was shown go up. A call that writes keeps
+/// all of its own: without `If-None-Match: *` a creation would be an overwriting.
+fn bind_conditions(headers: &mut HeaderMap, rights: Option<u128>) {
+    for name in [IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE] {
+        headers.remove(name);
+    }
     let tags: Vec<HeaderValue> = headers.get_all(IF_NONE_MATCH).iter().filter_map(|list| etag::unbind(list, rights?)).collect();
     headers.remove(IF_NONE_MATCH);
     for tag in tags {
@@ -95,7 +108,7 @@ mod tests {
 
     #[test]
     fn lookalikes_are_found_whatever_stands_between_their_words() {
-        for name in ["doorward-user", "doorward_user", "doorward.roles", "x_forwarded_for", "x-forwarded.host", "forwarded", "x-http-method-override", "x_http_method"] {
+        for name in ["doorward-user", "doorward_user", "doorward.roles", "x_forwarded_for", "x-forwarded.host", "forwarded", "x-http-method-override", "x_http_method", "x-original-url", "X_Rewrite_Url"] {
             assert!(is_lookalike(name), "{name}");
         }
         for name in ["x-user", "from", "date", "x-forwarded", "doorward", "authorization", "x-request-id"] {

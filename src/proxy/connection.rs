@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -18,10 +19,11 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::task::Context;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, Sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 /// hyper's own limit on header fields, which it keeps on the stack.
@@ -59,18 +61,24 @@ async fn speak<S>(core: &Rc<Core>, guest: Guest<'_>, stream: ClientStream<S>, pe
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let idle = Idle::after(core.limits.header_read_timeout);
     let service = {
-        let core = Rc::clone(core);
+        let (core, pulse) = (Rc::clone(core), Rc::clone(&idle.pulse));
         service_fn(move |request: Request<Incoming>| {
-            let (core, peer) = (Rc::clone(&core), Rc::clone(&peer));
-            async move { Ok::<_, Infallible>(call::answer(core, &peer, request).await) }
+            let (core, peer, busy) = (Rc::clone(&core), Rc::clone(&peer), pulse.beat());
+            async move {
+                let answer = call::answer(core, &peer, request).await;
+                drop(busy);
+                Ok::<_, Infallible>(answer)
+            }
         })
     };
     let io = TokioIo::new(stream);
     if is_http2 {
-        finish(guest, http2_builder(core).serve_connection(io, service)).await;
+        finish(guest, http2_builder(core).serve_connection(io, service), Some(idle)).await;
     } else {
-        finish(guest, http1_builder(core).serve_connection(io, service).with_upgrades()).await;
+        // hyper itself limits the time between two requests.
+        finish(guest, http1_builder(core).serve_connection(io, service).with_upgrades(), None).await;
     }
 }
 
@@ -141,11 +149,12 @@ where
     }
 }
 
-async fn finish<C: Finish>(mut guest: Guest<'_>, connection: C) {
+async fn finish<C: Finish>(mut guest: Guest<'_>, connection: C, mut idle: Option<Idle>) {
     let mut connection = pin!(connection);
     let mut is_told = false;
     poll_fn(|context| {
-        if guest.is_asked_to_leave(context) && !is_told {
+        let is_asked = guest.is_asked_to_leave(context);
+        if !is_told && (is_asked || idle.as_mut().is_some_and(|idle| idle.has_come(context))) {
             is_told = true;
             connection.as_mut().finish();
         }
@@ -153,6 +162,59 @@ async fn finish<C: Finish>(mut guest: Guest<'_>, connection: C) {
         connection.as_mut().poll(context).map(drop)
     })
     .await;
+}
+
+/// The requests of a connection: how many came, and how many still wait for their answer's head.
+#[derive(Default)]
+struct Pulse {
+    requests: Cell<u64>,
+    waiting: Cell<usize>,
+}
+
+/// A request that waits for its answer's head.
+struct Busy(Rc<Pulse>);
+
+impl Pulse {
+    fn beat(self: &Rc<Self>) -> Busy {
+        self.requests.set(self.requests.get().wrapping_add(1));
+        self.waiting.set(self.waiting.get().saturating_add(1));
+        Busy(Rc::clone(self))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.waiting.set(self.0.waiting.get().saturating_sub(1));
+    }
+}
+
+/// Tells when an HTTP/2 connection has asked for nothing for so long that its place is wanted. What it
+/// was promised before it still gets.
+struct Idle {
+    patience: Duration,
+    pulse: Rc<Pulse>,
+    seen: u64,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Idle {
+    fn after(patience: Duration) -> Self {
+        Self { patience, pulse: Rc::default(), seen: 0, sleep: None }
+    }
+
+    fn has_come(&mut self, context: &mut Context<'_>) -> bool {
+        let patience = self.patience;
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        while sleep.as_mut().poll(context).is_ready() {
+            let requests = self.pulse.requests.get();
+            if requests == self.seen && self.pulse.waiting.get() == 0 {
+                return true;
+            }
+            self.seen = requests;
+            sleep.as_mut().reset(Instant::now() + patience);
+        }
+        false
+    }
 }
 
 impl Peer {

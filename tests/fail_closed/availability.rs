@@ -3,13 +3,16 @@
 use super::ask;
 use crate::support::client::{Client, request};
 use crate::support::door::Doorward;
-use crate::support::upstream::{Upstream, ok};
+use crate::support::http2;
+use crate::support::upstream::{Reply, Upstream, ok, whole};
+use crate::support::within;
 use crate::support::world::{loaded, snapshot, world};
 use doorward::observe::clock::{self, WallClock};
 use doorward::snapshot::{Settings, Snapshot, World};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 #[tokio::test]
 async fn revision_0_answers_nobody() {
@@ -23,6 +26,35 @@ async fn revision_0_answers_nobody() {
     door.world.publish(loaded(&snapshot()));
     assert_eq!(client.get("/free").await.status, 200);
     assert_eq!(upstream.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn an_http2_connection_that_asks_for_nothing_gives_up_its_place_and_one_that_waits_does_not() {
+    let (asked, told) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let upstream = Upstream::start({
+        let (asked, told) = (Arc::clone(&asked), Arc::clone(&told));
+        move |_| {
+            asked.notify_one();
+            Reply::When(vec![], Arc::clone(&told), whole("{}"))
+        }
+    })
+    .await;
+    let door = Doorward::planned(&[upstream.address], |plan| plan.settings.limits.header_read_timeout = Duration::from_millis(100));
+    let mut waiting = http2::connect(door.address).await;
+    let answer = tokio::spawn(waiting.send_request(http2::get("/free")));
+    within(asked.notified()).await;
+    // Two that came later are gone one after the other: the first has waited longer than it may idle.
+    for _ in 0..2 {
+        let idle = http2::connect(door.address).await;
+        within(async {
+            while !idle.is_closed() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+    told.notify_one();
+    assert_eq!(within(answer).await.unwrap().unwrap().status(), 200);
 }
 
 #[tokio::test]
