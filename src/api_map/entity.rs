@@ -16,6 +16,8 @@ pub struct Entity {
     pub id: Vec<Binding>,
     /// The texts of `id`, for reading them again with the path of each operation at hand.
     pub(super) id_texts: Vec<(Box<str>, Box<str>)>,
+    /// The names of the parts of a whole id of what it is asked as.
+    pub parts: Vec<Box<str>>,
     /// Where its access metadata comes from.
     pub metadata: MetadataSource,
     /// Where its properties are, relative to the item.

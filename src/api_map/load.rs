@@ -107,12 +107,14 @@ fn read_entity(name: &str, value: &Value, path: &str, problems: &mut Problems<'_
         is_determined: false,
         id: Vec::new(),
         id_texts: Vec::new(),
+        parts: Vec::new(),
         metadata: MetadataSource::None,
         properties: Vec::new(),
         dates: DatePointers::default(),
     };
     let Some(object) = problems.object(value, path, ENTITY_KEYS) else { return (entity, None) };
     entity.id_texts = problems.text_map(object, "id").into_iter().map(|(_, part, text)| (part.into(), text.into())).collect();
+    entity.parts = entity.id_texts.iter().map(|(part, _)| part.clone()).collect();
     if let Some(text) = problems.text(object, "metadata") {
         entity.metadata = problems.keep(&object.at("metadata"), MetadataSource::parse(text)).unwrap_or(MetadataSource::None);
     }
@@ -134,6 +136,7 @@ fn determine(entities: &mut [Entity], first: usize, index: usize, by: &str, path
     }
     if let Some(entity) = entities.get_mut(index) {
         entity.asked_as = determining.asked_as;
+        entity.parts = determining.parts;
         entity.is_determined = true;
         if entity.metadata == MetadataSource::None {
             // A pointer into the determining entity's own body says nothing about this item.

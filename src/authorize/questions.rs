@@ -43,6 +43,15 @@ pub(super) struct EntityQuestion<'a> {
     pub(super) as_at: Dates,
 }
 
+impl EntityQuestion<'_> {
+    /// Whether every part that the entity's ids have is bound and known: half an id may name
+    /// something that is there already.
+    fn is_whole(&self) -> bool {
+        let is_known = |name: &str| self.id.iter().any(|(part, value)| part.eq_ignore_ascii_case(name) && value.is_some());
+        self.entity.parts.iter().all(|part| is_known(part))
+    }
+}
+
 /// Asks questions for one call.
 pub(super) struct Asker<'a> {
     pub(super) inputs: &'a Inputs,
@@ -107,7 +116,7 @@ impl<'a> Asker<'a> {
         }
         match self.inputs.world.snapshot.policies.access_metadata(&question.entity.asked_as, &known) {
             Some(metadata) => MetadataOf::Known(metadata),
-            None if question.activity.eq_ignore_ascii_case("Add") => MetadataOf::Known(none),
+            None if question.activity.eq_ignore_ascii_case("Add") && question.is_whole() => MetadataOf::Known(none),
             None => MetadataOf::Unknown,
         }
     }
