@@ -14,7 +14,7 @@ use crate::snapshot::World;
 use bytes::{Bytes, BytesMut};
 use http::header::{AUTHORIZATION, EXPECT, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Method, Request, Response, Version};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -62,6 +62,7 @@ pub(super) async fn answer(core: Rc<Core>, peer: &Peer, request: Request<Incomin
     let arrived = Arrived { core: &core, peer, world: core.wiring.world.load(), decision_id: core.ids.next(), now: core.clock.now(), started };
     let (version, id) = (request.version(), arrived.decision_id);
     let (head, incoming) = request.into_parts();
+    let is_head = version == Version::HTTP_2 && head.method == Method::HEAD;
     let mut received = Received::Coming(incoming);
     let exit = Exit::new(&core, id);
     let (refusal, is_last) = match arrived.admit(&head, &mut received, &exit).await {
@@ -75,7 +76,9 @@ pub(super) async fn answer(core: Rc<Core>, peer: &Peer, request: Request<Incomin
         peer.linger.store(true, Ordering::Relaxed);
     }
     exit.refused(&refusal);
-    refuse::answer(&arrived.world, id, &refusal, version, is_last)
+    let response = refuse::answer(&arrived.world, id, &refusal, version, is_last);
+    // By HTTP/1.1 hyper leaves the body of an answer to HEAD out; by HTTP/2 it would send it.
+    if is_head { response.map(|_| AnswerBody::whole(Bytes::new())) } else { response }
 }
 
 impl Arrived<'_> {

@@ -12,7 +12,7 @@ async fn an_odd_target_is_refused_and_never_normalised() {
     let door = Doorward::before(&upstream);
     for target in [
         "free", "?x=/free", "*", "http://api.example/free", "//free", "/free//", "/./free", "/x/../free", "/%2e/free", "/x/%2E%2e/free", "/fr%2fee", "/api%5Cfree",
-        "/free\\", "/free;x", "/free%3bx", "/free%00", "/free%0a", "/free%7f", "/free%", "/free%2", "/free%zz", "/free%ff", "/free%c0%af", "/free?x=%", "/free?x=%zz",
+        "/free\\", "/free;x", "/free%00", "/free%0a", "/free%7f", "/free%", "/free%2", "/free%zz", "/free%ff", "/free%c0%af", "/free?x=%", "/free?x=%zz",
         "/free?x=%ff", "/fr\u{e9}e", "/free\t", "/free\0",
     ] {
         assert_eq!(closing_status(&door, request("GET", target, "")).await, 400, "{target:?}");

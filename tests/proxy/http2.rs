@@ -82,6 +82,20 @@ async fn an_upstream_that_breaks_off_resets_the_stream() {
 }
 
 #[tokio::test]
+async fn the_answer_to_a_head_has_no_body_whoever_makes_it() {
+    let upstream = Upstream::start(|_| Reply::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n".into())).await;
+    let door = Doorward::before(&upstream);
+    let mut client = connect(door.address).await;
+    for (target, status) in [("/unmapped", 403), ("/free", 200), ("/api/portfolios", 200)] {
+        let mut request = get(target);
+        *request.method_mut() = http::Method::HEAD;
+        let response = within(client.send_request(request)).await.unwrap();
+        assert_eq!(response.status(), status, "{target}");
+        assert_eq!(whole(response).await.unwrap(), "", "{target}");
+    }
+}
+
+#[tokio::test]
 async fn stopping_lets_an_http2_connection_go() {
     let upstream = Upstream::start(|_| ok("{}")).await;
     let door = Doorward::before(&upstream);
