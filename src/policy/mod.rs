@@ -29,6 +29,7 @@ mod shelf;
 mod subject;
 mod symbols;
 mod truth;
+mod uses;
 mod wildcard;
 
 pub use context::{ClaimValue, Claims, Context, HeaderSource, HeaderValue, NoHeaders};
@@ -47,6 +48,7 @@ pub use policies::{Policies, load};
 pub use question::{MetadataOf, Question};
 pub use rights::Rights;
 pub use subject::{RoleSource, Subject};
+pub use uses::Uses;
 
 #[cfg(test)]
 mod tests;

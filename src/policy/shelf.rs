@@ -12,6 +12,7 @@ use super::lookup::{hash_folded, mix};
 use super::question::PartOf;
 use super::selector::activities;
 use super::symbols::{ActionKey, Symbols};
+use super::uses::Uses;
 use super::wildcard::{literal_start, matches_anything};
 
 /// A selector of a policy, both by their places; ordered as the authoritative one is chosen.
@@ -44,6 +45,7 @@ struct Span {
 struct Group {
     allow: Side,
     deny: Side,
+    uses: Uses,
 }
 
 /// The selectors of one action and grant.
@@ -100,6 +102,11 @@ impl Shelf {
             entries.dedup();
             let side = shelf.add_side(key, is_deny, &entries, policies);
             let group = shelf.groups.entry(key).or_default();
+            group.uses = entries
+                .iter()
+                .filter_map(|entry| policies.get(entry.policy as usize).zip(Some(entry.selector)))
+                .map(|(policy, selector)| Uses::of(policy, policy.selectors.get(selector as usize)))
+                .fold(group.uses, Uses::or);
             *(if is_deny {
                 &mut group.deny
             } else {
@@ -152,6 +159,14 @@ impl Shelf {
         self.groups
             .get(&key)
             .map(|group| self.entries(group.side(grant).all))
+            .unwrap_or_default()
+    }
+
+    /// What the selectors of that action look at.
+    pub(super) fn uses(&self, key: ActionKey) -> Uses {
+        self.groups
+            .get(&key)
+            .map(|group| group.uses)
             .unwrap_or_default()
     }
 

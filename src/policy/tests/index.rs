@@ -82,6 +82,7 @@ fn selector() -> impl Strategy<Value = Value> {
 fn policy() -> impl Strategy<Value = Value> {
     let condition = json!([{ "ifIdentityScopeExpression": { "scopeName": "s" } }]);
     let dates = json!([{ "effectiveRange": { "to": "2020-01-01" } }]);
+    let as_at = json!([{ "asAtRangeForSpec": { "from": { "value": "AsAt=Latest" }, "to": { "value": "AsAt=Latest" } } }]);
     (
         prop::collection::vec(selector(), 1..3),
         any::<bool>(),
@@ -97,6 +98,7 @@ fn policy() -> impl Strategy<Value = Value> {
                 0 => with(policy, "if", condition.clone()),
                 1 => with(policy, "for", dates.clone()),
                 2 => with(policy, "applications", json!(["Drive"])),
+                3 => with(policy, "for", as_at.clone()),
                 _ => policy,
             }
         })
@@ -130,11 +132,27 @@ fn ask() -> impl Strategy<Value = Ask<'static>> {
                 entity,
                 scope,
                 effective,
+                as_at: effective,
                 metadata,
                 id: names.into_iter().zip(values).collect(),
                 ..Ask::default()
             },
         )
+}
+
+/// The question without what no policy looks at.
+fn less_known<'a>(subject: &Subject<'_>, mut question: Question<'a>) -> Question<'a> {
+    let uses = subject.uses(question.activity, question.entity);
+    if !uses.effective {
+        question.effective = Dates::Unknown;
+    }
+    if !uses.as_at {
+        question.as_at = Dates::Unknown;
+    }
+    if !uses.metadata {
+        question.metadata = MetadataOf::Unknown;
+    }
+    question
 }
 
 proptest! {
@@ -152,6 +170,7 @@ proptest! {
             let by = named.and_then(|by| Some((by.policy?.id.to_string(), by.selector?)));
             prop_assert_eq!((decision.granted, by), scan(&policies, &subject, &ask.question()));
             prop_assert!(!decision.granted || subject.could_grant("LUSID", ask.activity, ask.entity));
+            prop_assert_eq!(subject.decide(&less_known(&subject, ask.question())), decision);
         }
     }
 }
