@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::call::{Call, DecisionId};
 use super::inputs::Inputs;
-use super::plan::Plan;
+use super::plan::{self, Plan};
 use super::record::Record;
 use super::refusal::Refusal;
 use super::{request_headers, response_headers};
@@ -75,6 +75,11 @@ impl Admission {
         self.plan != Plan::Pass
     }
 
+    /// What names the rights that a filtered answer is made under.
+    pub(super) fn rights(&self) -> Option<u128> {
+        self.inputs.as_deref().and_then(plan::rights)
+    }
+
     /// Whether the operation admits a WebSocket upgrade.
     #[must_use]
     pub fn is_upgrade(&self) -> bool {
@@ -101,7 +106,7 @@ impl Admission {
     pub fn answer(self: Box<Self>, status: StatusCode, headers: &mut HeaderMap) -> Result<Answer, Refusal> {
         response_headers::edit(&self, headers);
         match (self.plan, self.inputs) {
-            (Plan::Filter { .. }, Some(inputs)) => Answer::filtered(*inputs, self.is_head, status, headers),
+            (Plan::Filter, Some(inputs)) => Answer::filtered(*inputs, self.is_head, status, headers),
             _ => Ok(Answer::Pass),
         }
     }

@@ -1,6 +1,8 @@
 //! What is done with the answer: whether the caller is unrestricted for this operation, and if not,
 //! what identifies the rights that the answer was made under (semantics §9, interfaces §6).
 
+use super::call::UpstreamMetadata;
+use super::inputs::Inputs;
 use super::questions::{Asked, Asker, EntityQuestion, MetadataAt};
 use crate::api_map::{Answering, Facts, ItemRule, MetadataSource, ResponseRule};
 use crate::policy::{Dates, Interval};
@@ -10,9 +12,8 @@ use crate::policy::{Dates, Interval};
 pub(super) enum Plan {
     /// The answer passes as it is.
     Pass,
-    /// The answer is filtered. The digest names the rights, and is absent when they depend on now
-    /// or on metadata, so that no validator may stand for the answer.
-    Filter { rights: Option<u128> },
+    /// The answer is filtered.
+    Filter,
 }
 
 /// Makes the plan for a call that is admitted.
@@ -20,7 +21,7 @@ pub(super) fn plan(asker: &Asker<'_>) -> Plan {
     if asker.operation.answering != Answering::Filtered || is_unrestricted(asker) {
         return Plan::Pass;
     }
-    Plan::Filter { rights: rights(asker) }
+    Plan::Filter
 }
 
 /// Whether every rule, properties included, is granted without looking at an item.
@@ -60,8 +61,12 @@ fn reads_all_properties(asker: &Asker<'_>, as_at: Dates) -> bool {
     asker.may_read_property(None, Dates::Unknown, as_at)
 }
 
-/// A digest of what the policies still have to say about the items of this answer.
-fn rights(asker: &Asker<'_>) -> Option<u128> {
+/// A digest of what the policies have to say about the items of this answer. It is absent when that
+/// depends on now or on metadata, so that no validator may stand for the answer. It looks at every
+/// policy of the caller, so it is made only where there is a validator.
+pub(super) fn rights(inputs: &Inputs) -> Option<u128> {
+    let fetched = UpstreamMetadata::default();
+    let asker = &Asker::new(inputs, inputs.operation()?, &fetched);
     let mut actions: Vec<(&str, &str)> = vec![("Read", "PropertyValue")];
     if asker.operation.property_definition {
         actions.push(("Read", "PropertyDefinition"));
@@ -74,7 +79,6 @@ fn rights(asker: &Asker<'_>) -> Option<u128> {
         }
     }
     let rights = asker.subject.rights(&asker.operation.application, &actions);
-    let inputs = asker.inputs;
     let is_now = |dates: Dates| matches!(dates, Dates::Between(interval) if interval == Interval::at(inputs.now));
     let depends = rights.depends_on_now
         || rights.depends_on_metadata && has_metadata

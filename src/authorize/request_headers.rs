@@ -2,7 +2,6 @@
 
 use super::admission::Admission;
 use super::etag;
-use super::plan::Plan;
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
     TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
@@ -39,10 +38,10 @@ pub(super) fn edit(admission: &Admission, headers: &mut HeaderMap) {
     if admission.world.settings.drop_authorization {
         headers.remove(AUTHORIZATION);
     }
-    if let Plan::Filter { rights } = admission.plan {
+    if admission.is_filtered() {
         prepare_for_filter(headers);
         if admission.reads() {
-            bind_conditions(headers, rights);
+            bind_conditions(admission, headers);
         }
     }
     set_identity(admission, headers);
@@ -77,10 +76,14 @@ fn prepare_for_filter(headers: &mut HeaderMap) {
 
 /// Of a call that reads, only conditions on what this caller was shown go up. A call that writes keeps
 /// all of its own: without `If-None-Match: *` a creation would be an overwriting.
-fn bind_conditions(headers: &mut HeaderMap, rights: Option<u128>) {
+fn bind_conditions(admission: &Admission, headers: &mut HeaderMap) {
     for name in [IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE] {
         headers.remove(name);
     }
+    if !headers.contains_key(IF_NONE_MATCH) {
+        return;
+    }
+    let rights = admission.rights();
     let tags: Vec<HeaderValue> = headers.get_all(IF_NONE_MATCH).iter().filter_map(|list| etag::unbind(list, rights?)).collect();
     headers.remove(IF_NONE_MATCH);
     for tag in tags {
@@ -96,7 +99,13 @@ fn set_identity(admission: &Admission, headers: &mut HeaderMap) {
     if let Ok(value) = HeaderValue::from_bytes(inputs.caller.user_id.as_bytes()) {
         headers.insert(USER, value);
     }
-    let roles = inputs.subject(None).role_names().collect::<Vec<_>>().join(",");
+    let mut roles = String::new();
+    for name in inputs.subject(None).role_names() {
+        if !roles.is_empty() {
+            roles.push(',');
+        }
+        roles.push_str(&name);
+    }
     if let Ok(value) = HeaderValue::from_bytes(roles.as_bytes()) {
         headers.insert(ROLES, value);
     }

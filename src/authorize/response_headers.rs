@@ -2,7 +2,6 @@
 
 use super::admission::Admission;
 use super::etag;
-use super::plan::Plan;
 use super::request_headers::{DECISION_ID, HOP_BY_HOP};
 use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, LINK, UPGRADE, VARY};
 
@@ -23,11 +22,13 @@ const OF_THE_WHOLE: [HeaderName; 10] = [
 pub(super) fn edit(admission: &Admission, headers: &mut HeaderMap) {
     remove_hop_by_hop(headers, admission.is_upgrade());
     make_private(headers);
-    if let Plan::Filter { rights } = admission.plan {
+    if admission.is_filtered() {
         for name in &OF_THE_WHOLE {
             headers.remove(name);
         }
-        bind_etag(headers, rights);
+        if headers.contains_key(ETAG) {
+            bind_etag(headers, admission.rights());
+        }
     }
     if let Ok(value) = HeaderValue::try_from(admission.decision_id.to_string()) {
         headers.insert(DECISION_ID, value);
