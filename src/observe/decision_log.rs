@@ -10,9 +10,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// How many records may wait for the sink.
 const QUEUE: usize = 8192;
+/// How long the writer lets records gather before it wakes: a thread that is woken for each of them
+/// would cost more than the calls.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// Where records go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,7 +168,7 @@ fn sample(decision_id: DecisionId) -> f64 {
 }
 
 enum Out {
-    Stdout(Stdout),
+    Stdout(BufWriter<Stdout>),
     File(BufWriter<File>),
 }
 
@@ -186,7 +190,7 @@ impl Out {
 
 fn open(sink: &Sink) -> Result<Out, DecisionLogError> {
     match sink {
-        Sink::Stdout => Ok(Out::Stdout(std::io::stdout())),
+        Sink::Stdout => Ok(Out::Stdout(BufWriter::new(std::io::stdout()))),
         Sink::File(path) => {
             let file = OpenOptions::new().append(true).create(true).open(path);
             let file = file.map_err(|source| DecisionLogError::Open { path: path.clone(), source })?;
@@ -205,6 +209,7 @@ fn write(queue: &Receiver<LogEntry>, mut sinks: Vec<Out>, metrics: &Metrics) {
             Err(TryRecvError::Empty) => {
                 flush(&mut sinks, metrics);
                 let Ok(entry) = queue.recv() else { break };
+                std::thread::sleep(GATHER);
                 entry
             }
         };
