@@ -25,9 +25,10 @@ pub fn text(raw: &[u8]) -> Option<Cow<'_, str>> {
 
 fn decode_or(inner: &[u8], lone: impl Fn(u16) -> Option<char>) -> Option<Cow<'_, str>> {
     let whole = std::str::from_utf8(inner).ok()?;
-    let Some((mut plain, mut rest)) = whole.split_once('\\') else {
+    let Some((mut plain, escaped)) = memchr::memchr(b'\\', inner).and_then(|at| whole.split_at_checked(at)) else {
         return Some(Cow::Borrowed(whole));
     };
+    let mut rest = escaped.get(1..)?;
     let mut out = String::with_capacity(whole.len());
     loop {
         out.push_str(plain);
