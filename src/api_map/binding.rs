@@ -81,6 +81,15 @@ impl Binding {
         Ok(Self { part: part.into(), sources })
     }
 
+    /// Looks at the same without a path at hand: a source `path.name` may be any segment.
+    ///
+    /// # Errors
+    /// A sentence about the first other alternative that cannot be read.
+    pub(super) fn check(part: &str, text: &str) -> Result<(), String> {
+        let others = alternatives(text).map(str::trim).filter(|alternative| !alternative.starts_with("path."));
+        others.map(|alternative| Self::parse(part, alternative, &[]).map(|_| ())).collect()
+    }
+
     /// Whether any source depends on the item.
     #[must_use]
     pub fn is_of_item(&self) -> bool {

@@ -114,6 +114,11 @@ fn read_entity(name: &str, value: &Value, path: &str, problems: &mut Problems<'_
     };
     let Some(object) = problems.object(value, path, ENTITY_KEYS) else { return (entity, None) };
     entity.id_texts = problems.text_map(object, "id").into_iter().map(|(_, part, text)| (part.into(), text.into())).collect();
+    for (part, text) in &entity.id_texts {
+        if let Err(message) = Binding::check(part, text) {
+            problems.add(&format!("{path}.id.{part}"), message);
+        }
+    }
     entity.parts = entity.id_texts.iter().map(|(part, _)| part.clone()).collect();
     if let Some(text) = problems.text(object, "metadata") {
         entity.metadata = problems.keep(&object.at("metadata"), MetadataSource::parse(text)).unwrap_or(MetadataSource::None);

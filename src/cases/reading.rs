@@ -18,7 +18,8 @@ use std::sync::Arc;
 /// A sentence with line and column.
 pub fn read_yaml(text: &str) -> Result<Value, String> {
     let options = serde_saphyr::options! { strict_booleans: true, no_schema: false };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())
+    // What follows the first line draws the place once more.
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
 }
 
 impl CaseFile {

@@ -29,9 +29,12 @@ struct Report {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut report = Report::default();
-    match Config::load(&arguments.config, process_environment()) {
-        Ok(config) => check(&config, &arguments.config, &mut report),
-        Err(error) => report.problems.extend(error.problems.iter().map(ToString::to_string)),
+    let (config, problems) = Config::look_at(&arguments.config, process_environment());
+    report.problems.extend(problems.iter().map(ToString::to_string));
+    // A key that was not understood has its default, which is nobody's mistake.
+    let is_understood = |section: &str| !problems.iter().any(|problem| problem.path.starts_with(section));
+    if let Some(config) = config {
+        check(&config, &arguments.config, &is_understood, &mut report);
     }
     let mut out = std::io::stdout().lock();
     let mut errors = std::io::stderr().lock();
@@ -45,11 +48,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(if report.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn check(config: &Config, file: &Path, report: &mut Report) {
-    report.problems.extend(config.missing_files().iter().map(ToString::to_string));
+fn check(config: &Config, file: &Path, is_understood: &dyn Fn(&str) -> bool, report: &mut Report) {
+    let missing = config.missing_files().into_iter().filter(|problem| is_understood(problem.path.split('[').next().unwrap_or_default()));
+    report.problems.extend(missing.map(|problem| problem.to_string()));
     report.problems.extend(unavailable(config).map(|what| format!("{}: {what} is not available in this version; remove it", file.display())));
-    let map = check_maps(config, report);
-    let snapshot = check_snapshot(config, report);
+    let map = if is_understood("api.maps") { check_maps(config, report) } else { None };
+    let snapshot = if is_understood("snapshot.source") { check_snapshot(config, report) } else { None };
     if let Some(map) = map {
         let place = |finding: crate::api_map::Finding| format!("{}: {}", finding.place, finding.message);
         report.remarks.extend(map.findings().into_iter().map(place));

@@ -23,8 +23,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     api_map: Option<PathBuf>,
     /// The time of the comparison; the clock's by default.
-    #[arg(long)]
-    now: Option<String>,
+    #[arg(long, value_parser = input::time)]
+    now: Option<Timestamp>,
 }
 
 /// What one user may, in words that compare.
@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let from = input::read_snapshot(&arguments.from)?.policies;
     let to = input::read_snapshot(&arguments.to)?.policies;
     let map = arguments.api_map.as_deref().map(input::read_map).transpose()?;
-    let now = input::time(arguments.now.as_deref())?;
+    let now = input::time_or_clock(arguments.now);
     let users: BTreeSet<&str> = from.users().iter().chain(to.users()).map(|user| user.id.as_ref()).collect();
     let mut out = std::io::stdout().lock();
     let mut changed = 0_u64;

@@ -19,8 +19,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     method: String,
     /// A header, as `name: value`; may be given several times.
-    #[arg(long)]
-    header: Vec<String>,
+    #[arg(long, value_parser = read_header)]
+    header: Vec<(HeaderName, HeaderValue)>,
     /// The request body.
     #[arg(long)]
     body: Option<PathBuf>,
@@ -53,11 +53,11 @@ struct Report {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let world = arguments.offline.world()?;
-    let headers = read_headers(&arguments.header)?;
+    let headers = headers_of(&arguments.header);
     let body = arguments.body.as_deref().map(input::read).transpose()?.unwrap_or_default();
     let identity = arguments.offline.identity();
     let mut metadata = UpstreamMetadata::default();
-    let now = arguments.offline.now()?;
+    let now = arguments.offline.now();
     let (step, trace) = loop {
         let trace = Arc::new(Trace::default());
         let call = Call {
@@ -87,16 +87,21 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn read_headers(texts: &[String]) -> Result<HeaderMap> {
+fn read_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("write it as `name: value`")?;
+    let name = HeaderName::try_from(name.trim()).map_err(|error| error.to_string())?;
+    Ok((name, HeaderValue::try_from(value.trim()).map_err(|error| error.to_string())?))
+}
+
+fn headers_of(given: &[(HeaderName, HeaderValue)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    for text in texts {
-        let (name, value) = text.split_once(':').ok_or_else(|| anyhow!("--header `{text}`: write it as `name: value`"))?;
-        headers.append(HeaderName::try_from(name.trim())?, HeaderValue::try_from(value.trim())?);
+    for (name, value) in given {
+        headers.append(name, value.clone());
     }
     if !headers.contains_key(HOST) {
         headers.insert(HOST, HeaderValue::from_static("localhost"));
     }
-    Ok(headers)
+    headers
 }
 
 fn report(step: Step, trace: &Trace, arguments: &Arguments) -> Result<Report> {

@@ -31,12 +31,14 @@ pub(super) fn read_map(path: &Path) -> Result<ApiMap> {
     ApiMap::load(&[(path.display().to_string(), value)]).map_err(|problems| anyhow!(join(problems.iter())))
 }
 
+/// Reads the time of a command from its argument.
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| format!("`{text}` is no date such as `2026-11-21T12:00:00Z`"))
+}
+
 /// The time of a command: as given, or the clock's.
-pub(super) fn time(now: Option<&str>) -> Result<Timestamp> {
-    match now {
-        None => Ok(crate::observe::clock::now()),
-        Some(text) => text.parse().map_err(|_| anyhow!("--now: `{text}` is no date such as `2026-11-21T12:00:00Z`")),
-    }
+pub(super) fn time_or_clock(now: Option<Timestamp>) -> Timestamp {
+    now.unwrap_or_else(crate::observe::clock::now)
 }
 
 fn lines<T: std::fmt::Display>(path: &Path, problems: &[T]) -> String {

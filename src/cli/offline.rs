@@ -25,8 +25,8 @@ pub(super) struct OfflineCall {
     #[arg(long)]
     pub(super) target: String,
     /// The time of the call; the clock's by default.
-    #[arg(long)]
-    now: Option<String>,
+    #[arg(long, value_parser = input::time)]
+    now: Option<Timestamp>,
 }
 
 impl OfflineCall {
@@ -45,8 +45,8 @@ impl OfflineCall {
     }
 
     /// The time of the call.
-    pub(super) fn now(&self) -> Result<Timestamp> {
-        input::time(self.now.as_deref())
+    pub(super) fn now(&self) -> Timestamp {
+        input::time_or_clock(self.now)
     }
 }
 

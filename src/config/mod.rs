@@ -90,16 +90,23 @@ impl Config {
     /// # Errors
     /// With every mistake in the file and in the environment.
     pub fn load(path: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let (config, problems) = Self::look_at(path, environment);
+        config.filter(|_| problems.is_empty()).ok_or(ConfigError { problems })
+    }
+
+    /// Reads the same, for those who want to look further: what could be understood, with the
+    /// default of every key that could not, and every mistake.
+    pub fn look_at(path: &Path, environment: impl IntoIterator<Item = (String, String)>) -> (Option<Self>, Vec<Problem>) {
         let file = path.display().to_string();
         let text = match file.as_str() {
             "-" => std::io::read_to_string(std::io::stdin()),
             _ => std::fs::read_to_string(path),
         };
         match text {
-            Ok(text) => Self::parse(&file, &text, environment),
+            Ok(text) => Self::understand(&file, &text, environment),
             Err(error) => {
                 let message = format!("cannot be read: {error}");
-                Err(ConfigError { problems: vec![Problem { origin: file.into(), path: String::new(), message }] })
+                (None, vec![Problem { origin: file.into(), path: String::new(), message }])
             }
         }
     }
@@ -114,10 +121,15 @@ impl Config {
         text: &str,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let reader = Reader::new(file, text, environment)?;
-        let config = Self::read(&reader);
-        reader.finish()?;
-        Ok(config)
+        let (config, problems) = Self::understand(file, text, environment);
+        config.filter(|_| problems.is_empty()).ok_or(ConfigError { problems })
+    }
+
+    fn understand(file: &str, text: &str, environment: impl IntoIterator<Item = (String, String)>) -> (Option<Self>, Vec<Problem>) {
+        match Reader::new(file, text, environment) {
+            Ok(reader) => (Some(Self::read(&reader)), reader.finish().err().map(|error| error.problems).unwrap_or_default()),
+            Err(error) => (None, error.problems),
+        }
     }
 
     /// What the configuration says about verdicts; `instance_prefix` is what a problem's `instance` begins with.

@@ -168,7 +168,11 @@ impl<'r> Section<'r> {
     /// A text or an array of texts, each understood by `parse`.
     pub(super) fn list<T>(&self, key: &str, remedy: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
         self.read(key, Shape::List, |value| match value {
-            Value::Array(values) => values.iter().map(|value| one(value, remedy, &parse)).collect(),
+            Value::Array(values) => {
+                let (read, wrong): (Vec<_>, Vec<_>) = values.iter().map(|value| one(value, remedy, &parse)).partition(Result::is_ok);
+                let wrong: Vec<String> = wrong.into_iter().filter_map(Result::err).collect();
+                if wrong.is_empty() { Ok(read.into_iter().flatten().collect()) } else { Err(wrong.join("; ")) }
+            }
             value => one(value, remedy, &parse).map(|one| vec![one]),
         })
     }

@@ -45,7 +45,7 @@ fn read_target_kind(scope: &Scope<'_>, target: Object<'_>, problems: &mut Proble
     }
     let (index, entity) = scope.entity(target, "entity", problems)?;
     // A target is no item: what the entity reads from its items is not there yet.
-    let base: Vec<Binding> = scope.bindings_of(entity, target.path, problems).into_iter().filter(|binding| !binding.is_of_item()).collect();
+    let base: Vec<Binding> = scope.bindings_of(entity).into_iter().filter(|binding| !binding.is_of_item()).collect();
     let own = read_bindings(&problems.text_map(target, "id"), scope.captures, problems);
     for binding in own.iter().filter(|binding| binding.is_of_item()) {
         problems.add(&target.at("id"), format!("the part `{}` of a target cannot come from an item", binding.part));
@@ -112,7 +112,7 @@ fn read_place(rule: Object<'_>, problems: &mut Problems<'_>) -> Option<Pattern> 
 
 fn read_item(scope: &Scope<'_>, rule: Object<'_>, problems: &mut Problems<'_>) -> Option<ItemRule> {
     let (index, entity) = scope.entity(rule, "entity", problems)?;
-    let base = if entity.is_determined && entity.id_texts.is_empty() { Vec::new() } else { scope.bindings_of(entity, rule.path, problems) };
+    let base = if entity.is_determined && entity.id_texts.is_empty() { Vec::new() } else { scope.bindings_of(entity) };
     let own = read_bindings(&problems.text_map(rule, "id"), scope.captures, problems);
     Some(ItemRule {
         entity: index,
@@ -143,16 +143,10 @@ impl<'a> Scope<'a> {
 
     /// The entity's own bindings. One that names a template segment which this path does not have
     /// is left out: the rule, or nobody, supplies that part.
-    fn bindings_of(&self, entity: &Entity, path: &str, problems: &mut Problems<'_>) -> Vec<Binding> {
-        let mut bindings = Vec::new();
-        for (part, text) in &entity.id_texts {
-            match Binding::parse(part, text, self.captures) {
-                Ok(binding) => bindings.push(binding),
-                Err(_) if text.contains("path.") => {}
-                Err(message) => problems.add(&format!("entities.{}.id.{part}", entity.name), format!("{message} (used by {path})")),
-            }
-        }
-        bindings
+    fn bindings_of(&self, entity: &Entity) -> Vec<Binding> {
+        let own = entity.id_texts.iter();
+        // What else is wrong with one was reported at the entity.
+        own.filter_map(|(part, text)| Binding::parse(part, text, self.captures).ok()).collect()
     }
 }
 
