@@ -1,7 +1,7 @@
 //! `doorward explain`: the verdict on a call and why.
 
 use super::{input, offline};
-use crate::authorize::{Answer, AnswerFilter, Call, DecisionId, Door, Need, Step, Stop, Trace, Traced, UpstreamMetadata, Verdict, authorize_traced};
+use crate::authorize::{Answer, AnswerFilter, Call, DecisionId, Door, Need, Refusal, Step, Stop, Trace, Traced, UpstreamMetadata, Verdict, authorize_traced};
 use anyhow::{Result, anyhow};
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -121,12 +121,13 @@ fn report(step: Step, trace: &Trace, arguments: &Arguments) -> Result<Report> {
             let record = admission.record().clone();
             let verdict = if admission.is_filtered() { "admitted, its answer filtered" } else { "admitted, its answer as it is" };
             let answer = arguments.upstream.as_deref().map(input::read).transpose()?;
-            let answer = answer.map(|body| filtered(admission.answer(StatusCode::OK, &mut HeaderMap::new()), &body));
+            let answer = answer.map(|body| filtered(admission.answer(StatusCode::OK, &mut HeaderMap::new()), &body)).transpose();
+            let (answer, refusal) = answer.map_or_else(|refusal| (None, Some(refusal)), |answer| (answer, None));
             Report {
-                verdict,
-                status: 200,
-                refusal: None,
-                reason: String::new(),
+                verdict: if refusal.is_some() { "admitted, its answer refused" } else { verdict },
+                status: refusal.as_ref().map_or(200, |refusal| refusal.status().as_u16()),
+                refusal: refusal.as_ref().map(|refusal| refusal.name.as_str()),
+                reason: refusal.map(|refusal| refusal.reason).unwrap_or_default(),
                 operation: record.operation.map(Into::into),
                 feature: record.feature.map(Into::into),
                 answer,
@@ -138,17 +139,16 @@ fn report(step: Step, trace: &Trace, arguments: &Arguments) -> Result<Report> {
     Ok(report)
 }
 
-fn filtered(answer: Result<Answer, crate::authorize::Refusal>, body: &[u8]) -> String {
-    let out = match answer {
-        Err(refusal) => return format!("{}: {}", refusal.name.as_str(), refusal.reason),
-        Ok(Answer::Pass) => return String::from_utf8_lossy(body).into_owned(),
-        Ok(Answer::Empty) => return String::new(),
-        Ok(Answer::Filter(mut filter)) => run_filter(&mut filter, body),
+fn filtered(answer: Result<Answer, Refusal>, body: &[u8]) -> Result<String, Refusal> {
+    let out = match answer? {
+        Answer::Pass => return Ok(String::from_utf8_lossy(body).into_owned()),
+        Answer::Empty => return Ok(String::new()),
+        Answer::Filter(mut filter) => run_filter(&mut filter, body),
     };
     match out {
-        Ok(out) => String::from_utf8_lossy(&out).into_owned(),
-        Err(Stop::Replace(body)) => String::from_utf8_lossy(body).into_owned(),
-        Err(Stop::Refuse(refusal)) => format!("{}: {}", refusal.name.as_str(), refusal.reason),
+        Ok(out) => Ok(String::from_utf8_lossy(&out).into_owned()),
+        Err(Stop::Replace(body)) => Ok(String::from_utf8_lossy(body).into_owned()),
+        Err(Stop::Refuse(refusal)) => Err(refusal),
     }
 }
 
