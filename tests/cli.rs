@@ -10,13 +10,8 @@ use tempfile::TempDir;
 const MAP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/conformance/common/map.yaml");
 
 fn doorward(arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_doorward"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        Command::new(env!("CARGO_BIN_EXE_doorward")).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A command that refuses its arguments does not read; that it is gone is no fault of the test.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
@@ -116,9 +111,14 @@ fn explain_names_the_policy_that_decided() {
 #[test]
 fn check_reports_everything_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let snapshot = write(&folder, "snapshot.json", r#"{"schema":"doorward.snapshot/1","revision":1,"issuedAt":"never","users":[{"id":"a","status":"ASLEEP"}]}"#);
+    let snapshot =
+        write(&folder, "snapshot.json", r#"{"schema":"doorward.snapshot/1","revision":1,"issuedAt":"never","users":[{"id":"a","status":"ASLEEP"}]}"#);
     let map = write(&folder, "map.yaml", "application: A\noperations:\n  - { feature: f, match: GET /a }\n  - { feature: f, match: GET }\n");
-    let config = format!("[proxy]\nlistem = 1\n[proxy.limits]\ntarget_bytes = \"many\"\n[api]\nmaps = [{:?}]\n[snapshot]\nsource = \"file:{}\"\n", text(&map), text(&snapshot));
+    let config = format!(
+        "[proxy]\nlistem = 1\n[proxy.limits]\ntarget_bytes = \"many\"\n[api]\nmaps = [{:?}]\n[snapshot]\nsource = \"file:{}\"\n",
+        text(&map),
+        text(&snapshot)
+    );
     let config = write(&folder, "doorward.toml", &config);
     let output = doorward(&["check", "--config", text(&config)], "");
     assert_eq!(output.status.code(), Some(1));
@@ -149,7 +149,8 @@ fn diff_says_who_gains_and_who_loses() {
 
 #[test]
 fn map_import_writes_a_skeleton_that_check_accepts() {
-    let openapi = r#"{"openapi":"3.0.1","info":{},"paths":{"/api/a/{id}":{"get":{"tags":["Things"],"operationId":"GetA"}},"/api/b":{"post":{"tags":["Things"]}}}}"#;
+    let openapi =
+        r#"{"openapi":"3.0.1","info":{},"paths":{"/api/a/{id}":{"get":{"tags":["Things"],"operationId":"GetA"}},"/api/b":{"post":{"tags":["Things"]}}}}"#;
     let output = doorward(&["map", "import", "-", "--application", "Shop", "--controller", "Things=stock"], openapi);
     assert!(output.status.success());
     assert!(out(&output).contains("api-stock-geta") && out(&output).contains("refused: true"), "{}", out(&output));
@@ -162,7 +163,8 @@ fn token_refuses_what_no_key_signed() {
     let folder = tempfile::tempdir().unwrap();
     // RFC 8037 A.2 and A.4: a public key, and a text signed with it.
     let keys = write(&folder, "keys.json", r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#);
-    let signed = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+    let signed =
+        "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
     let none = "eyJhbGciOiJub25lIn0.e30.";
     let output = doorward(&["token", "--jwks", text(&keys), "--signature-only"], &format!("{signed}\n{none}\n{}\n", signed.strip_suffix("KAg").unwrap()));
     let verdicts: Vec<String> = out(&output).lines().map(|line| line.split(' ').next().expect("a word").to_owned()).collect();

@@ -40,8 +40,18 @@ fn the_founding_entities_are_bound() {
     let map = shipped();
     let names: BTreeSet<&str> = map.entities().iter().map(|entity| entity.name.as_ref()).collect();
     for name in [
-        "Portfolio", "Transaction", "Holding", "PortfolioGroup", "Instrument", "CorporateActionSource", "ConfigurationRecipe", "LegalEntity", "DataType", "DataMap",
-        "RelationshipDefinition", "Quote",
+        "Portfolio",
+        "Transaction",
+        "Holding",
+        "PortfolioGroup",
+        "Instrument",
+        "CorporateActionSource",
+        "ConfigurationRecipe",
+        "LegalEntity",
+        "DataType",
+        "DataMap",
+        "RelationshipDefinition",
+        "Quote",
     ] {
         assert!(names.contains(name), "{name} is not bound");
     }

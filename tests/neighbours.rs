@@ -176,7 +176,8 @@ async fn an_upstream_that_goes_down_is_noticed_only_while_it_is() {
     for heard in load.stop().await {
         let is_touched = (heard.from..=heard.to).any(|phase| down.contains(&phase));
         let is_good = heard.status == 200 && heard.is_whole && heard.word == "US";
-        let is_outage = heard.word == "UpstreamUnavailable" || heard.word == "UpstreamTimeout" || !heard.is_whole && matches!(heard.word.as_str(), "US" | "a cut");
+        let is_outage =
+            heard.word == "UpstreamUnavailable" || heard.word == "UpstreamTimeout" || !heard.is_whole && matches!(heard.word.as_str(), "US" | "a cut");
         assert!(is_good || is_touched && is_outage, "{heard:?}");
     }
 }
@@ -218,7 +219,8 @@ async fn a_key_server_that_is_down_takes_no_known_key_along() {
     load.next_phase();
     load.hear(40, |heard| heard.word == "InvalidIdentityToken").await;
     for heard in load.stop().await {
-        let is_expected = if heard.from == 2 { heard.word == "InvalidIdentityToken" } else { heard.word == "US" || heard.to > 0 && heard.word == "InvalidIdentityToken" };
+        let is_expected =
+            if heard.from == 2 { heard.word == "InvalidIdentityToken" } else { heard.word == "US" || heard.to > 0 && heard.word == "InvalidIdentityToken" };
         assert!(is_expected && heard.is_whole, "{heard:?}");
     }
 }
@@ -241,7 +243,9 @@ async fn a_snapshot_source_that_is_down_or_lies_is_not_noticed() {
     let broken = revision(8).to_string();
     let mut dangling = revision(8);
     dangling["roles"][0]["resource"]["policyIdRoleResource"]["policies"][0]["code"] = json!("nowhere");
-    for lie in [revision(4).to_string(), broken[..broken.len() / 2].to_owned(), dangling.to_string(), broken.replacen('{', "{\"revision\":8,", 1), "{}".to_owned()] {
+    for lie in
+        [revision(4).to_string(), broken[..broken.len() / 2].to_owned(), dangling.to_string(), broken.replacen('{', "{\"revision\":8,", 1), "{}".to_owned()]
+    {
         let before = site.metric("doorward_snapshot_loads_total{result=\"refused\"}").await;
         source.offer(&lie);
         site.metric_above("doorward_snapshot_loads_total{result=\"refused\"}", before).await;

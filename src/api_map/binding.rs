@@ -53,14 +53,14 @@ impl Source {
 
     fn parse_named(text: &str, captures: &[Box<str>]) -> Result<Self, String> {
         match text.split_once('.') {
-            Some(("path", name)) => captures.iter().position(|capture| capture.as_ref() == name).map(Self::Path).ok_or_else(|| {
-                format!("`{text}` names no template segment of the path; it has {}", list(captures))
-            }),
+            Some(("path", name)) => captures
+                .iter()
+                .position(|capture| capture.as_ref() == name)
+                .map(Self::Path)
+                .ok_or_else(|| format!("`{text}` names no template segment of the path; it has {}", list(captures))),
             Some(("query", name)) if !name.is_empty() => Ok(Self::Query(name.to_ascii_lowercase().into())),
             Some(("header", name)) if !name.is_empty() => Ok(Self::Header(name.to_ascii_lowercase().into())),
-            _ => Err(format!(
-                "`{text}` is no source; write `/pointer`, `path.name`, `query.name`, `header.name`, `key` or `'literal'`"
-            )),
+            _ => Err(format!("`{text}` is no source; write `/pointer`, `path.name`, `query.name`, `header.name`, `key` or `'literal'`")),
         }
     }
 

@@ -14,8 +14,20 @@ mod rules;
 const MAP_KEYS: &[&str] = &["application", "entities", "operations", "property_definition", "query_guard"];
 const ENTITY_KEYS: &[&str] = &["id", "metadata", "properties", "dates", "determined_by"];
 const OPERATION_KEYS: &[&str] = &[
-    "feature", "match", "activity", "targets", "body", "response", "dates", "strip", "query_guard", "unfiltered", "anonymous", "refused",
-    "encoded_slash", "upgrade",
+    "feature",
+    "match",
+    "activity",
+    "targets",
+    "body",
+    "response",
+    "dates",
+    "strip",
+    "query_guard",
+    "unfiltered",
+    "anonymous",
+    "refused",
+    "encoded_slash",
+    "upgrade",
 ];
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
@@ -155,10 +167,7 @@ fn determine(entities: &mut [Entity], first: usize, index: usize, by: &str, path
 
 fn read_patterns(object: Object<'_>, key: &str, problems: &mut Problems<'_>) -> Vec<Pattern> {
     let texts = problems.texts(object, key).unwrap_or_default();
-    texts
-        .into_iter()
-        .filter_map(|(path, text)| problems.keep(&path, Pattern::parse(text).map_err(|error| error.to_string())))
-        .collect()
+    texts.into_iter().filter_map(|(path, text)| problems.keep(&path, Pattern::parse(text).map_err(|error| error.to_string()))).collect()
 }
 
 fn read_date_pointers(object: Object<'_>, problems: &mut Problems<'_>) -> DatePointers {
@@ -178,8 +187,7 @@ fn read_operation(map: &ApiMap, frame: &Frame<'_>, value: &Value, path: &str, pr
     let object = problems.object(value, path, OPERATION_KEYS)?;
     let feature = problems.required_text(object, "feature").unwrap_or_default();
     let (method, template) = read_match(object, problems)?;
-    let captures: Vec<Box<str>> =
-        segments(template).filter(|segment| is_template(segment)).map(|segment| segment.trim_matches(['{', '}']).into()).collect();
+    let captures: Vec<Box<str>> = segments(template).filter(|segment| is_template(segment)).map(|segment| segment.trim_matches(['{', '}']).into()).collect();
     let activity: Box<str> = problems.text(object, "activity").unwrap_or_else(|| default_activity(method)).into();
     let scope = rules::Scope { map, first_entity: frame.first_entity, captures: &captures, activity: &activity };
     let mut operation = Operation {

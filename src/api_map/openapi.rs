@@ -58,7 +58,8 @@ pub fn import(document: &Value, application: &str, controllers: &HashMap<String,
 }
 
 fn read_path<'a>(path: &'a str, item: &'a Map<String, Value>, controllers: &HashMap<String, String>, found: &mut Vec<Found<'a>>, notes: &mut Vec<String>) {
-    if path.split('/').any(|segment| segment.contains(['{', '}']) && !(segment.starts_with('{') && segment.ends_with('}') && segment.matches('{').count() == 1)) {
+    if path.split('/').any(|segment| segment.contains(['{', '}']) && !(segment.starts_with('{') && segment.ends_with('}') && segment.matches('{').count() == 1))
+    {
         notes.push(format!("paths.{path}: a segment mixes a template with text, which no map can match; left out"));
         return;
     }

@@ -134,5 +134,4 @@ impl<'a> Object<'a> {
     pub(super) fn at(self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
-
 }

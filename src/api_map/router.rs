@@ -44,11 +44,7 @@ impl Router {
     pub(super) fn insert(&mut self, operation: &Operation, index: usize) -> Option<usize> {
         let mut node = self.methods.entry(operation.method.clone()).or_default();
         for segment in segments(&operation.template) {
-            node = if is_template(segment) {
-                node.template.get_or_insert_default()
-            } else {
-                node.literals.entry(segment.into()).or_default()
-            };
+            node = if is_template(segment) { node.template.get_or_insert_default() } else { node.literals.entry(segment.into()).or_default() };
         }
         if node.operation.is_some() {
             return node.operation;

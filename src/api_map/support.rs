@@ -92,7 +92,10 @@ mod tests {
     fn what_an_entity_does_not_have_is_found() {
         let actions = |activity: &str, entity: &str| format!(r#""actions":[{{"scope":"default","activity":"{activity}","entity":"{entity}"}}]"#);
         let by_id = |part: &str, entity: &str| format!(r#"{{"idSelectorDefinition":{{"identifier":{{"{part}":"x"}},{}}}}}"#, actions("Read", entity));
-        let by_metadata = format!(r#"{{"metadataSelectorDefinition":{{"expressions":[{{"metadataKey":"K","operator":"Equals","textValue":"v"}}],{}}}}}"#, actions("Read", "P"));
+        let by_metadata = format!(
+            r#"{{"metadataSelectorDefinition":{{"expressions":[{{"metadataKey":"K","operator":"Equals","textValue":"v"}}],{}}}}}"#,
+            actions("Read", "P")
+        );
         let lists = format!(r#"{{"matchAllSelectorDefinition":{{{}}}}}"#, actions("List", "P"));
         for (selector, word) in [
             (by_id("code", "P"), "by the part `code`"),

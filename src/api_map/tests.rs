@@ -86,9 +86,21 @@ operations:
 "#,
     );
     let places = [
-        "colour:", "entities.Portfolio.metadata:", "entities.Row.dates.when:", "entities.Row.determined_by:", "operations[0].match:", "operations[1].match:",
-        "operations[2]:", "operations[3].response[0].items:", "operations[4].response[0].entity:", "operations[5].targets[0].id.scope:", "entities.Portfolio.id.scope:", "operations[5]:",
-        "operations[7].match:", "operations[8].feature:", "operations[8].unfiltered:",
+        "colour:",
+        "entities.Portfolio.metadata:",
+        "entities.Row.dates.when:",
+        "entities.Row.determined_by:",
+        "operations[0].match:",
+        "operations[1].match:",
+        "operations[2]:",
+        "operations[3].response[0].items:",
+        "operations[4].response[0].entity:",
+        "operations[5].targets[0].id.scope:",
+        "entities.Portfolio.id.scope:",
+        "operations[5]:",
+        "operations[7].match:",
+        "operations[8].feature:",
+        "operations[8].unfiltered:",
     ];
     for place in places {
         assert!(found.iter().any(|problem| problem.starts_with(place)), "no problem at {place}: {found:#?}");

@@ -10,8 +10,8 @@ use super::judge::{AnswerJudge, Memory};
 use super::refusal::{Refusal, RefusalName};
 use crate::api_map::ResponseRule;
 use crate::json_filter::{Filter, FilterError, Limits};
-use http::header::{CONTENT_ENCODING, HeaderMap};
 use http::StatusCode;
+use http::header::{CONTENT_ENCODING, HeaderMap};
 use std::sync::Arc;
 
 /// What happens to the body of an answer.

@@ -161,7 +161,14 @@ fn ask_item(asker: &Asker<'_>, rule: &BodyRule, item: &BodyItem<'_>, needs: &mut
     Ok(())
 }
 
-fn ask_entity(asker: &Asker<'_>, rule: &BodyRule, item_rule: &ItemRule, item: &BodyItem<'_>, dates: (Dates, Dates), needs: &mut Vec<String>) -> Result<(), Refusal> {
+fn ask_entity(
+    asker: &Asker<'_>,
+    rule: &BodyRule,
+    item_rule: &ItemRule,
+    item: &BodyItem<'_>,
+    dates: (Dates, Dates),
+    needs: &mut Vec<String>,
+) -> Result<(), Refusal> {
     let Some(entity) = asker.entity(item_rule.entity) else { return Err(denied("an entity that the map does not have".to_owned())) };
     let metadata = match &item_rule.metadata {
         MetadataSource::Body(_) => MetadataAt::Body(item.metadata.as_ref()),

@@ -107,9 +107,8 @@ struct Left {
 impl Left {
     fn of(asker: &Asker<'_>, target: &Target, entity: usize, known: &Entity) -> Self {
         let rules = || asker.operation.response.iter().filter(|rule| !matches!(rule, ResponseRule::Pass));
-        let every = |holds: &dyn Fn(&ItemRule) -> bool| {
-            rules().next().is_some() && rules().all(|rule| matches!(rule, ResponseRule::Items { item, .. } if holds(item)))
-        };
+        let every =
+            |holds: &dyn Fn(&ItemRule) -> bool| rules().next().is_some() && rules().all(|rule| matches!(rule, ResponseRule::Items { item, .. } if holds(item)));
         let reads = asker.operation.reads();
         Self {
             effective: reads && every(&|item| item.dates.effective.is_some()),

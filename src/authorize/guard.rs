@@ -123,8 +123,16 @@ mod tests {
     #[test]
     fn mentions_that_are_not_understood_are_none() {
         for odd in [
-            "properties[P/risk eq 1", "properties[P/risk] eq 1", "properties.P eq 1", "Property eq 1", "P/risk/a eq 1", "x eq 'a/b/c", "xproperties[P/a/b] eq 1",
-            "properties[P//b] eq 1", "properties%5bP/a/b eq 1", "values.properties",
+            "properties[P/risk eq 1",
+            "properties[P/risk] eq 1",
+            "properties.P eq 1",
+            "Property eq 1",
+            "P/risk/a eq 1",
+            "x eq 'a/b/c",
+            "xproperties[P/a/b] eq 1",
+            "properties[P//b] eq 1",
+            "properties%5bP/a/b eq 1",
+            "values.properties",
         ] {
             assert_eq!(property_keys(odd), None, "{odd}");
         }

@@ -74,13 +74,7 @@ impl Inputs {
     /// The subject of every question of this call.
     pub(super) fn subject<'a>(&'a self, feature: Option<(&'a str, &'a str)>) -> Subject<'a> {
         let policies = &self.world.snapshot.policies;
-        let context = Context {
-            now: self.now,
-            headers: &self.headers,
-            claims: self.caller.claims(),
-            scopes: self.caller.scopes(),
-            feature,
-        };
+        let context = Context { now: self.now, headers: &self.headers, claims: self.caller.claims(), scopes: self.caller.scopes(), feature };
         Subject::new(policies, self.caller.roles(policies), context)
     }
 

@@ -67,6 +67,8 @@ impl Last {
 
 /// Lists repeat their property keys; those of one answer are few.
 const REMEMBERED_PROPERTIES: usize = 1024;
+/// Longer keys are asked again, so that what is remembered stays small whatever the upstream sends.
+const REMEMBERED_KEY_BYTES: usize = 256;
 
 /// The judge of one answer, for the length of one chunk.
 pub(super) struct AnswerJudge<'a> {
@@ -183,6 +185,9 @@ impl Judge for AnswerJudge<'_> {
             return *verdict;
         }
         let verdict = self.asker.may_read_property(Some(key), effective, as_at);
+        if key.len() > REMEMBERED_KEY_BYTES {
+            return verdict;
+        }
         if self.memory.properties.len() == REMEMBERED_PROPERTIES {
             self.memory.properties.clear();
         }

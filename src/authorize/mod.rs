@@ -116,13 +116,7 @@ fn refuse(world: &Arc<World>, call: &Call<'_>, refusal: Refusal, mut record: Rec
     Step::Done(Verdict::Refuse(Box::new(Refused { refusal, record })))
 }
 
-fn judge(
-    world: &Arc<World>,
-    call: &Call<'_>,
-    now: Timestamp,
-    record: &mut Record,
-    trace: Option<&Arc<Trace>>,
-) -> Result<Judged, Refusal> {
+fn judge(world: &Arc<World>, call: &Call<'_>, now: Timestamp, record: &mut Record, trace: Option<&Arc<Trace>>) -> Result<Judged, Refusal> {
     let settings = &world.settings;
     if !world.snapshot.is_in_force(settings.max_staleness, now) {
         return Err(policy_unavailable());
@@ -145,8 +139,18 @@ fn judge(
     inputs::check_repetitions(operation, &query, call.headers)?;
     let headers = Headers::keep(call.headers, inputs::named_headers(&world.snapshot.policies, operation));
     let dates = Dates::Unknown;
-    let mut inputs =
-        Inputs { world: Arc::clone(world), operation: index, captures, query, headers, caller, effective: dates, as_at: dates, now, trace: trace.cloned() };
+    let mut inputs = Inputs {
+        world: Arc::clone(world),
+        operation: index,
+        captures,
+        query,
+        headers,
+        caller,
+        effective: dates,
+        as_at: dates,
+        now,
+        trace: trace.cloned(),
+    };
     inputs.read_dates(operation);
     ask_policies(call, inputs, operation)
 }

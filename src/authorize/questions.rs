@@ -142,7 +142,9 @@ impl<'a> Asker<'a> {
         let parts = key.and_then(split_key);
         let part = |value: Option<&str>| value.map(|value| Cow::Owned(value.to_owned()));
         let id: [(&str, Option<Cow<'_, str>>); 3] = match parts {
-            Some((domain, scope, code)) => [("domain", Some(Cow::Borrowed(domain))), ("scope", Some(Cow::Borrowed(scope))), ("code", Some(Cow::Borrowed(code)))],
+            Some((domain, scope, code)) => {
+                [("domain", Some(Cow::Borrowed(domain))), ("scope", Some(Cow::Borrowed(scope))), ("code", Some(Cow::Borrowed(code)))]
+            }
             None => [("domain", part(None)), ("scope", None), ("code", None)],
         };
         let question = Question {

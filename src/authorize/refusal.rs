@@ -115,10 +115,7 @@ impl Refusal {
     /// (threats §1, §2) leave nothing on the wire that could be read as a second request.
     #[must_use]
     pub fn closes_connection(&self) -> bool {
-        matches!(
-            self.name,
-            RefusalName::InvalidRequest | RefusalName::BodyTooLarge | RefusalName::TargetTooLong | RefusalName::HeadTooLarge
-        )
+        matches!(self.name, RefusalName::InvalidRequest | RefusalName::BodyTooLarge | RefusalName::TargetTooLong | RefusalName::HeadTooLarge)
     }
 
     /// Headers beside the body's own: `WWW-Authenticate` on 401, `Retry-After` on 503.

@@ -3,8 +3,8 @@
 use super::admission::Admission;
 use super::etag;
 use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
-    TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 
 const USER: HeaderName = HeaderName::from_static("doorward-user");
@@ -117,7 +117,18 @@ mod tests {
 
     #[test]
     fn lookalikes_are_found_whatever_stands_between_their_words() {
-        for name in ["doorward-user", "doorward_user", "doorward.roles", "x_forwarded_for", "x-forwarded.host", "forwarded", "x-http-method-override", "x_http_method", "x-original-url", "X_Rewrite_Url"] {
+        for name in [
+            "doorward-user",
+            "doorward_user",
+            "doorward.roles",
+            "x_forwarded_for",
+            "x-forwarded.host",
+            "forwarded",
+            "x-http-method-override",
+            "x_http_method",
+            "x-original-url",
+            "X_Rewrite_Url",
+        ] {
             assert!(is_lookalike(name), "{name}");
         }
         for name in ["x-user", "from", "date", "x-forwarded", "doorward", "authorization", "x-request-id"] {

@@ -3,7 +3,9 @@
 use super::admission::Admission;
 use super::etag;
 use super::request_headers::{DECISION_ID, HOP_BY_HOP};
-use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, LINK, UPGRADE, VARY};
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, LINK, UPGRADE, VARY,
+};
 
 /// What would speak of a body that the client does not get.
 const OF_THE_WHOLE: [HeaderName; 10] = [

@@ -7,8 +7,8 @@ mod file;
 mod reading;
 mod run;
 
-pub use compare::{Reply, mismatches};
 pub(crate) use caller::token_without_claims;
+pub use compare::{Reply, mismatches};
 pub use file::{Case, CaseCaller, CaseFile, CaseFileError, Expectation, RequestCase, UpstreamReply};
 pub use reading::read_yaml;
 pub use run::{Outcome, Ran, run, run_case};

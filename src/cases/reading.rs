@@ -68,7 +68,13 @@ impl Reader<'_> {
         let (snapshot, snapshot_problems) = self.snapshot("snapshot", self.root.get("snapshot").unwrap_or(&Value::Null));
         let load_errors: Vec<String> = self.root.get("loadErrors").and_then(Value::as_array).map(|list| list.iter().map(scalar).collect()).unwrap_or_default();
         let issuers = self.issuers();
-        let mut file = CaseFile { name: text_of(self.root, "name").unwrap_or_default(), issuers: issuers.clone(), cases: Vec::new(), load_errors, snapshot_problems };
+        let mut file = CaseFile {
+            name: text_of(self.root, "name").unwrap_or_default(),
+            issuers: issuers.clone(),
+            cases: Vec::new(),
+            load_errors,
+            snapshot_problems,
+        };
         if !file.load_errors.is_empty() {
             return file;
         }
@@ -246,7 +252,9 @@ mod tests {
             apiMap: { application: A, operations: [] }\ncases:\n  - { request: { method: GET }, expect: { status: ok } }\n\
             \x20 - { request: { method: GET, target: / }, upstream: { status: 99999 }, expect: { upstreamCalled: maybe } }\n  - 5\n";
         let problems = CaseFile::parse(text, Path::new(".")).err().unwrap();
-        for place in ["cases[0].now", "cases[0].request: target", "cases[0].expect: status", "cases[1].upstream: status", "cases[1].expect: upstreamCalled", "cases[2]"] {
+        for place in
+            ["cases[0].now", "cases[0].request: target", "cases[0].expect: status", "cases[1].upstream: status", "cases[1].expect: upstreamCalled", "cases[2]"]
+        {
             assert!(problems.contains(place), "{place}: {problems}");
         }
         let broken = "snapshot: missing.json\napiMap: { application: A, operations: [{}] }\ncases: []\n";

@@ -2,9 +2,7 @@
 
 use super::compare::{Reply, mismatches};
 use super::file::{Case, CaseFile, UpstreamReply};
-use crate::authorize::{
-    Admission, Answer, AnswerFilter, Call, DecisionId, Door, Need, Progress, Refusal, Step, Stop, UpstreamMetadata, Verdict, authorize,
-};
+use crate::authorize::{Admission, Answer, AnswerFilter, Call, DecisionId, Door, Need, Progress, Refusal, Step, Stop, UpstreamMetadata, Verdict, authorize};
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 

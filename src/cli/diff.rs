@@ -2,7 +2,7 @@
 
 use super::input;
 use crate::api_map::ApiMap;
-use crate::policy::{Context, MetadataOf, NoHeaders, Policies, Question, RoleSource, Subject, Dates, Interval, RoleResource, ScopedId, User};
+use crate::policy::{Context, Dates, Interval, MetadataOf, NoHeaders, Policies, Question, RoleResource, RoleSource, ScopedId, Subject, User};
 use anyhow::Result;
 use jiff::Timestamp;
 use std::borrow::Cow;

@@ -39,7 +39,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     let admission = match authorize(&world, &call, now) {
         Step::Done(Verdict::Admit(admission)) => admission,
-        Step::Done(Verdict::Refuse(refused)) => bail!("refused: {} {}: {}", refused.refusal.status().as_u16(), refused.refusal.name.as_str(), refused.refusal.reason),
+        Step::Done(Verdict::Refuse(refused)) => {
+            bail!("refused: {} {}: {}", refused.refusal.status().as_u16(), refused.refusal.name.as_str(), refused.refusal.reason)
+        }
         Step::Need(Need::Metadata(targets)) => bail!("needs the upstream's metadata at {}, which is not at hand here", targets.join(", ")),
         Step::Need(Need::Body { .. }) => bail!("needs the request body, which is not at hand here"),
     };

@@ -1,11 +1,11 @@
 //! `doorward token`: what becomes of tokens, one a line.
 
 use super::input;
-use crate::config::{Config, process_environment};
-use crate::observe::clock;
 use crate::authorize::Identity;
+use crate::config::{Config, process_environment};
 use crate::gateway::key_sets;
 use crate::http_client::{Authorities, HttpClient};
+use crate::observe::clock;
 use crate::sources::{KeySets, Surroundings, Tokens};
 use crate::token::{Algorithm, Checks, Issuer, IssuerRules, KeySet, Unverified, VerifiedToken, verify, verify_signature};
 use anyhow::{Context, Result, bail};

@@ -102,11 +102,6 @@ impl Bootstrap {
             }
         };
         section.finish();
-        Some(Self {
-            login: login?,
-            account_type: account_type.unwrap_or(AccountType::Personal),
-            password: password?,
-            client,
-        })
+        Some(Self { login: login?, account_type: account_type.unwrap_or(AccountType::Personal), password: password?, client })
     }
 }

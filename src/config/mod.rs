@@ -15,11 +15,11 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use crate::snapshot::DeniedStatus;
 pub use control::{AccountType, Bootstrap, Control, Store};
 pub use environment::process_environment;
 pub use issuers::{Issuer, case_rules};
 pub use observing::{Decisions, OnFull, Shadow, ShadowMode, Sink, When};
-pub use crate::snapshot::DeniedStatus;
 pub use secret::Secret;
 pub use sections::{Admin, Api, Engine, Envoy, ForwardAuth, Limits, Proxy, Snapshot, Tls};
 
@@ -116,11 +116,7 @@ impl Config {
     ///
     /// # Errors
     /// With every mistake in the text and in the environment.
-    pub fn parse(
-        file: &str,
-        text: &str,
-        environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, ConfigError> {
+    pub fn parse(file: &str, text: &str, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let (config, problems) = Self::understand(file, text, environment);
         config.filter(|_| problems.is_empty()).ok_or(ConfigError { problems })
     }
@@ -182,9 +178,7 @@ impl Config {
             ("admin.listen", Some(&self.admin.listen)),
             ("control.listen", self.control.as_ref().map(|door| &door.listen)),
         ];
-        let addresses = doors.iter().flat_map(|(key, listen)| {
-            listen.iter().flat_map(|addresses| addresses.iter()).map(move |address| (*key, *address))
-        });
+        let addresses = doors.iter().flat_map(|(key, listen)| listen.iter().flat_map(|addresses| addresses.iter()).map(move |address| (*key, *address)));
         let mut taken: Vec<(&str, std::net::SocketAddr)> = Vec::new();
         for (key, address) in addresses {
             match taken.iter().find(|(_, other)| *other == address && address.port() != 0) {

@@ -34,11 +34,7 @@ pub(super) enum Shape {
 }
 
 impl Reader {
-    pub(super) fn new(
-        file: &str,
-        text: &str,
-        environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, ConfigError> {
+    pub(super) fn new(file: &str, text: &str, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let root = text.parse::<Table>().map_err(|error| {
             let line = error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.matches('\n').count() + 1);
             let message = format!("line {line}: {}, correct the TOML", error.message().replace('\n', ", "));
@@ -49,13 +45,7 @@ impl Reader {
 
     /// Reads a table that was not a file.
     pub(super) fn of(file: &str, root: Table, environment: Environment) -> Self {
-        Self {
-            file: file.into(),
-            root: Value::Table(root),
-            environment,
-            problems: RefCell::default(),
-            known: RefCell::default(),
-        }
+        Self { file: file.into(), root: Value::Table(root), environment, problems: RefCell::default(), known: RefCell::default() }
     }
 
     pub(super) fn file(&self) -> &str {
@@ -134,12 +124,7 @@ impl<'r> Section<'r> {
     }
 
     /// The value of `key` through `read`, which says what is wrong and what to write instead.
-    pub(super) fn read<T>(
-        &self,
-        key: &str,
-        shape: Shape,
-        read: impl FnOnce(&Value) -> Result<T, String>,
-    ) -> Option<T> {
+    pub(super) fn read<T>(&self, key: &str, shape: Shape, read: impl FnOnce(&Value) -> Result<T, String>) -> Option<T> {
         let path = self.ask(key);
         let from_environment = self.reader.environment.take(&path, shape);
         let value = from_environment.as_ref().or_else(|| self.table?.get(key))?;
@@ -236,11 +221,7 @@ impl<'r> Section<'r> {
     pub(super) fn problem(&self, key: &str, message: impl Into<String>) {
         let path = self.path_of(key);
         let variable = self.reader.environment.origin(&path);
-        let problem = Problem {
-            origin: variable.unwrap_or(&self.reader.file).into(),
-            path,
-            message: message.into(),
-        };
+        let problem = Problem { origin: variable.unwrap_or(&self.reader.file).into(), path, message: message.into() };
         self.reader.problems.borrow_mut().push(problem);
     }
 

@@ -2,9 +2,7 @@
 
 use super::Secret;
 use super::reader::Section;
-use super::values::{
-    duration_or, file_path, host_url, listen, network, path, snapshot_origin, some_duration_or, some_text, url,
-};
+use super::values::{duration_or, file_path, host_url, listen, network, path, snapshot_origin, some_duration_or, some_text, url};
 use crate::snapshot::DeniedStatus;
 use crate::sources::{KeyHolder, KeyOrigin, SnapshotOrigin, SnapshotSource, Surroundings};
 use http::Uri;
@@ -296,9 +294,7 @@ impl Snapshot {
             value.set_sensitive(true);
             Some(value)
         });
-        let holder = |origin: &KeyOrigin| {
-            KeyHolder::new("snapshot", origin.clone(), KEYS_REFRESH, KEYS_COOLDOWN, surroundings.clone())
-        };
+        let holder = |origin: &KeyOrigin| KeyHolder::new("snapshot", origin.clone(), KEYS_REFRESH, KEYS_COOLDOWN, surroundings.clone());
         SnapshotSource {
             origin: self.source.clone(),
             authorization,

@@ -75,11 +75,8 @@ fn the_file_in_the_repository_has_the_defaults_of_the_code() {
 
 #[test]
 fn the_file_in_the_repository_has_every_key_that_the_code_knows_and_no_other() {
-    let everything: Vec<_> = REPOSITORY_FILE
-        .lines()
-        .filter(|line| !line.starts_with("# ") && !line.is_empty())
-        .map(|line| line.trim_start_matches('#'))
-        .collect();
+    let everything: Vec<_> =
+        REPOSITORY_FILE.lines().filter(|line| !line.starts_with("# ") && !line.is_empty()).map(|line| line.trim_start_matches('#')).collect();
     let environment = ["INTROSPECTION_SECRET", "OWNER_PASSWORD", "CLIENT_SECRET"].map(|name| (name.to_owned(), "x".to_owned()));
     let directory = tempfile::tempdir().unwrap();
     let token = directory.path().join("sidecar.token");
@@ -326,7 +323,16 @@ fn files_that_are_not_there_are_named_with_their_keys() {
          [snapshot]\nsource = 'file:/no/s.json'\npublic_keys = '/no/p'\ncache = '/no/cache'\n{ISSUER}"
     );
     let missing: Vec<_> = parse(&text).unwrap().missing_files().iter().map(|problem| problem.path.clone()).collect();
-    let expected = ["api.maps[0]", "proxy.tls.certificate", "proxy.tls.key", "proxy.tls.client_ca", "issuers[0].jwks", "snapshot.public_keys", "snapshot.source", "snapshot.cache"];
+    let expected = [
+        "api.maps[0]",
+        "proxy.tls.certificate",
+        "proxy.tls.key",
+        "proxy.tls.client_ca",
+        "issuers[0].jwks",
+        "snapshot.public_keys",
+        "snapshot.source",
+        "snapshot.cache",
+    ];
     assert_eq!(missing, expected);
     assert!(parse("[snapshot]\nsource = 'file:snapshot.json'").unwrap().missing_files().iter().all(|problem| problem.path.starts_with("api")));
 }

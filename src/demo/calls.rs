@@ -125,11 +125,11 @@ fn dates_are_filtered(at: &Addresses, now: Timestamp) -> Call {
     Call {
         what: "filtered: dates",
         shows: "The risk manager may see everything as it was a week ago: the latest transactions are missing.".to_owned(),
-        curl: format!(
-            "{} | grep -o '\"transactionDate\":\"[0-9-]*'",
-            curl(at, "risk", "", "/api/transactionportfolios/US/us-technology/transactions")
+        curl: format!("{} | grep -o '\"transactionDate\":\"[0-9-]*'", curl(at, "risk", "", "/api/transactionportfolios/US/us-technology/transactions")),
+        look: format!(
+            "No date after {}.",
+            written(now.saturating_sub(jiff::SignedDuration::from_hours(7 * 24)).unwrap_or(now)).chars().take(10).collect::<String>()
         ),
-        look: format!("No date after {}.", written(now.saturating_sub(jiff::SignedDuration::from_hours(7 * 24)).unwrap_or(now)).chars().take(10).collect::<String>()),
         expect: Expect::new(&["\"transactionDate\":\"20"], &recent),
     }
 }

@@ -134,10 +134,8 @@ pub(super) fn holdings(mandate: &Mandate, trades: &[Trade<'_>]) -> Vec<Value> {
 fn holding(mandate: &Mandate, listing: &Listing, units: i64, cost: i64) -> Value {
     let mut numbers = Numbers::of(&format!("{} {}", mandate.code, listing.ticker));
     let keys: Map<String, Value> = Map::from_iter([label("Transaction/strategy/sleeve", &mandate.style)]);
-    let properties: Map<String, Value> = Map::from_iter([
-        label("Instrument/default/Name", &listing.name),
-        metric("Holding/risk/contribution", i64::from(numbers.below(450)), Some("Percent")),
-    ]);
+    let properties: Map<String, Value> =
+        Map::from_iter([label("Instrument/default/Name", &listing.name), metric("Holding/risk/contribution", i64::from(numbers.below(450)), Some("Percent"))]);
     let units = hundredths(units * 100);
     json!({
         "instrumentScope": "default",

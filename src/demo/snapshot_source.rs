@@ -102,10 +102,7 @@ fn publish(document: &Value, key: &SigningKey) -> Result<Published, Vec<String>>
 
 /// The routes.
 pub(super) fn router(source: Arc<SnapshotSource>) -> Router {
-    Router::new()
-        .route("/snapshot", get(serve_snapshot))
-        .route("/policies/{scope}/{code}", put(replace_policy).get(show_policy))
-        .with_state(source)
+    Router::new().route("/snapshot", get(serve_snapshot)).route("/policies/{scope}/{code}", put(replace_policy).get(show_policy)).with_state(source)
 }
 
 /// The newest snapshot; or 304, when the caller has it and no other came while it was willing to wait.
@@ -124,11 +121,8 @@ async fn serve_snapshot(State(source): State<Arc<SnapshotSource>>, headers: Head
         }
         published = Arc::clone(&*newest.borrow_and_update());
     }
-    let head = [
-        (CONTENT_TYPE.as_str(), "application/json".to_owned()),
-        (ETAG.as_str(), published.etag.clone()),
-        ("doorward-signature", published.signature.clone()),
-    ];
+    let head =
+        [(CONTENT_TYPE.as_str(), "application/json".to_owned()), (ETAG.as_str(), published.etag.clone()), ("doorward-signature", published.signature.clone())];
     (head, published.bytes.clone()).into_response()
 }
 
@@ -149,11 +143,7 @@ async fn show_policy(State(source): State<Arc<SnapshotSource>>, Path((scope, cod
 }
 
 /// Replaces a policy, and answers when the proxy judges by it.
-async fn replace_policy(
-    State(source): State<Arc<SnapshotSource>>,
-    Path((scope, code)): Path<(String, String)>,
-    Json(policy): Json<Value>,
-) -> Response {
+async fn replace_policy(State(source): State<Arc<SnapshotSource>>, Path((scope, code)): Path<(String, String)>, Json(policy): Json<Value>) -> Response {
     match source.replace(&scope, &code, policy).await {
         Ok(revision) => {
             let is_followed = source.is_followed(revision).await;

@@ -64,11 +64,7 @@ async fn list_portfolios(State(library): State<Library>, Query(parameters): Quer
     page(decorated(documents, &parameters), &parameters, Map::new())
 }
 
-async fn list_portfolios_for_scope(
-    State(library): State<Library>,
-    Path(scope): Path<String>,
-    Query(parameters): Query<Parameters>,
-) -> Response {
+async fn list_portfolios_for_scope(State(library): State<Library>, Path(scope): Path<String>, Query(parameters): Query<Parameters>) -> Response {
     let books = library.read();
     let of_scope = books.portfolios.iter().filter(|portfolio| portfolio.scope == scope);
     page(decorated(of_scope.map(|portfolio| portfolio.document.clone()).collect(), &parameters), &parameters, Map::new())
@@ -123,11 +119,7 @@ async fn list_instruments(State(library): State<Library>, Query(parameters): Que
 }
 
 /// `POST /api/instruments/$get?identifierType=…` with an array of identifiers.
-async fn some_instruments(
-    State(library): State<Library>,
-    Query(parameters): Query<Parameters>,
-    Json(identifiers): Json<Vec<String>>,
-) -> Response {
+async fn some_instruments(State(library): State<Library>, Query(parameters): Query<Parameters>, Json(identifiers): Json<Vec<String>>) -> Response {
     let books = library.read();
     let kind = first(&parameters, "identifierType").unwrap_or("LusidInstrumentId");
     let (mut values, mut failed) = (Map::new(), Map::new());

@@ -16,12 +16,7 @@ const SNAPSHOT_KEYS_REFRESH: Duration = Duration::from_secs(300);
 const SNAPSHOT_KEYS_COOLDOWN: Duration = Duration::from_secs(10);
 
 /// Starts everything that runs in the background; it ends with the tasks.
-pub(super) fn start(
-    config: &Config,
-    world: &Arc<WorldStore>,
-    metrics: &Arc<Metrics>,
-    tasks: &mut JoinSet<()>,
-) -> Result<Arc<KeySets>, GatewayError> {
+pub(super) fn start(config: &Config, world: &Arc<WorldStore>, metrics: &Arc<Metrics>, tasks: &mut JoinSet<()>) -> Result<Arc<KeySets>, GatewayError> {
     let client = HttpClient::new(Authorities::Native)?;
     let surroundings = Surroundings { client, observer: Arc::clone(metrics) as _, clock: clock::now };
     let keys = Arc::new(key_sets(config, &surroundings));
@@ -39,22 +34,17 @@ pub(super) fn start(
 pub fn key_sets(config: &Config, surroundings: &Surroundings) -> KeySets {
     let issuers = config.issuers.iter().map(|issuer| IssuerKeys {
         issuer: issuer.issuer.clone(),
-        keys: Arc::new(KeyHolder::new(
-            &issuer.issuer.rules.issuer,
-            issuer.keys.clone(),
-            issuer.refresh,
-            issuer.refresh_cooldown,
-            surroundings.clone(),
-        )),
+        keys: Arc::new(KeyHolder::new(&issuer.issuer.rules.issuer, issuer.keys.clone(), issuer.refresh, issuer.refresh_cooldown, surroundings.clone())),
     });
     KeySets::new(issuers.collect())
 }
 
 fn snapshot_source(config: &Config, surroundings: &Surroundings, tasks: &mut JoinSet<()>) -> Result<SnapshotSource, GatewayError> {
     let section = &config.snapshot;
-    let keys = section.public_keys.clone().map(|origin| {
-        Arc::new(KeyHolder::new("snapshot", origin, SNAPSHOT_KEYS_REFRESH, SNAPSHOT_KEYS_COOLDOWN, surroundings.clone()))
-    });
+    let keys = section
+        .public_keys
+        .clone()
+        .map(|origin| Arc::new(KeyHolder::new("snapshot", origin, SNAPSHOT_KEYS_REFRESH, SNAPSHOT_KEYS_COOLDOWN, surroundings.clone())));
     if let Some(keys) = keys.clone() {
         tasks.spawn(async move { keys.run().await });
     }

@@ -76,9 +76,7 @@ impl<'a> Document<'a> {
             return Err(FilterError::ItemTooLarge);
         }
         if let Err(error) = simdutf8::compat::from_utf8(bytes) {
-            return Err(FilterError::InvalidUtf8 {
-                offset: error.valid_up_to() as u64,
-            });
+            return Err(FilterError::InvalidUtf8 { offset: error.valid_up_to() as u64 });
         }
         let entries = Reader::new(bytes, limits.depth).read()?;
         Ok(Self { bytes, entries })
@@ -86,11 +84,7 @@ impl<'a> Document<'a> {
 
     /// The whole document.
     pub fn root(&'a self) -> Node<'a> {
-        self.node(0).unwrap_or(Node {
-            document: self,
-            id: 0,
-            entry: Entry::default(),
-        })
+        self.node(0).unwrap_or(Node { document: self, id: 0, entry: Entry::default() })
     }
 
     /// The items at a place, in the order of the bytes (interfaces §3).
@@ -98,16 +92,8 @@ impl<'a> Document<'a> {
     /// # Errors
     /// When the fixed part is missing and not `optional`, when a value that must be entered has the
     /// wrong shape, or when a name that is looked up stands twice.
-    pub fn items(
-        &'a self,
-        place: &Pattern,
-        names: NameMatch,
-        optional: bool,
-    ) -> Result<Vec<Found<'a>>, FilterError> {
-        let mut found = vec![Found {
-            key: None,
-            node: self.root(),
-        }];
+    pub fn items(&'a self, place: &Pattern, names: NameMatch, optional: bool) -> Result<Vec<Found<'a>>, FilterError> {
+        let mut found = vec![Found { key: None, node: self.root() }];
         let mut fixed = !optional;
         for segment in place.segments() {
             fixed &= *segment != Segment::Star;
@@ -124,11 +110,7 @@ impl<'a> Document<'a> {
     }
 
     fn node(&'a self, id: usize) -> Option<Node<'a>> {
-        self.entries.get(id).map(|&entry| Node {
-            document: self,
-            id,
-            entry,
-        })
+        self.entries.get(id).map(|&entry| Node { document: self, id, entry })
     }
 }
 
@@ -167,29 +149,19 @@ impl<'a> Node<'a> {
     /// The members of an object, duplicates too; a lone surrogate in a name becomes U+FFFD.
     pub fn members(&self) -> impl Iterator<Item = (Cow<'a, str>, Node<'a>)> + use<'a> {
         let inside = self.is_object().then(|| self.children());
-        inside
-            .into_iter()
-            .flatten()
-            .map(|node| (decode_lossy(node.raw_name()), node))
+        inside.into_iter().flatten().map(|node| (decode_lossy(node.raw_name()), node))
     }
 
     /// The elements of an array.
     pub fn elements(&self) -> impl Iterator<Item = Node<'a>> + use<'a> {
-        self.is_array()
-            .then(|| self.children())
-            .into_iter()
-            .flatten()
+        self.is_array().then(|| self.children()).into_iter().flatten()
     }
 
     /// The value a pointer leads to from here, if it is there.
     ///
     /// # Errors
     /// When a name on the way stands twice.
-    pub fn pointer(
-        &self,
-        to: &Pointer,
-        names: NameMatch,
-    ) -> Result<Option<Node<'a>>, DuplicateName> {
+    pub fn pointer(&self, to: &Pointer, names: NameMatch) -> Result<Option<Node<'a>>, DuplicateName> {
         let mut node = *self;
         for name in to.names() {
             let inside = match node.kind() {
@@ -210,11 +182,7 @@ impl<'a> Node<'a> {
     ///
     /// # Errors
     /// When a name on the way stands twice.
-    pub fn places(
-        &self,
-        pattern: &Pattern,
-        names: NameMatch,
-    ) -> Result<Vec<Node<'a>>, DuplicateName> {
+    pub fn places(&self, pattern: &Pattern, names: NameMatch) -> Result<Vec<Node<'a>>, DuplicateName> {
         let mut found = vec![*self];
         for segment in pattern.segments() {
             let mut inside = Vec::new();
@@ -237,31 +205,19 @@ impl<'a> Node<'a> {
         if !self.is_object() {
             return Ok(None);
         }
-        let fits =
-            |node: &Node<'a>| decode(node.raw_name()).is_some_and(|own| names.equal(&own, name));
+        let fits = |node: &Node<'a>| decode(node.raw_name()).is_some_and(|own| names.equal(&own, name));
         let mut fitting = self.children().filter(fits);
         let first = fitting.next();
         match fitting.next() {
-            Some(_) => Err(DuplicateName {
-                name: name.to_owned(),
-            }),
+            Some(_) => Err(DuplicateName { name: name.to_owned() }),
             None => Ok(first),
         }
     }
 
-    fn step(
-        self,
-        segment: &Segment,
-        names: NameMatch,
-        fixed: bool,
-        inside: &mut Vec<Found<'a>>,
-    ) -> Result<(), FilterError> {
+    fn step(self, segment: &Segment, names: NameMatch, fixed: bool, inside: &mut Vec<Found<'a>>) -> Result<(), FilterError> {
         match (segment, self.kind()) {
             (Segment::Star, Kind::Object) => {
-                inside.extend(self.members().map(|(key, node)| Found {
-                    key: Some(key),
-                    node,
-                }));
+                inside.extend(self.members().map(|(key, node)| Found { key: Some(key), node }));
             }
             (Segment::Star, Kind::Array) => {
                 inside.extend(self.elements().map(|node| Found { key: None, node }));
@@ -283,9 +239,7 @@ impl<'a> Node<'a> {
     }
 
     fn kind(&self) -> Kind {
-        self.raw()
-            .first()
-            .map_or(Kind::Null, |first| Kind::of(*first))
+        self.raw().first().map_or(Kind::Null, |first| Kind::of(*first))
     }
 
     fn raw_name(&self) -> &'a [u8] {
@@ -303,10 +257,8 @@ impl<'a> Node<'a> {
         let document = self.document;
         let end = self.entry.next as usize;
         let first = self.id + 1;
-        std::iter::successors(Some(first), move |id| {
-            document.entries.get(*id).map(|entry| entry.next as usize)
-        })
-        .take_while(move |id| *id < end)
-        .filter_map(|id| document.node(id))
+        std::iter::successors(Some(first), move |id| document.entries.get(*id).map(|entry| entry.next as usize))
+            .take_while(move |id| *id < end)
+            .filter_map(|id| document.node(id))
     }
 }

@@ -80,9 +80,7 @@ pub struct DuplicateName {
 
 impl From<DuplicateName> for FilterError {
     fn from(duplicate: DuplicateName) -> Self {
-        Self::DuplicateName {
-            name: duplicate.name,
-        }
+        Self::DuplicateName { name: duplicate.name }
     }
 }
 

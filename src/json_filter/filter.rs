@@ -62,11 +62,7 @@ impl Filter {
         let rules = plan.rules;
         let scouting = plan.singles.iter().any(Option::is_some);
         let scout = scouting.then(|| Scout::new(&plan.singles));
-        let phase = if scouting {
-            Phase::Scout
-        } else {
-            Phase::Walk(Vec::new(), 0)
-        };
+        let phase = if scouting { Phase::Scout } else { Phase::Walk(Vec::new(), 0) };
         Self {
             walker: Walker::new(limits, rules, scout),
             counts: vec![RuleCounts::default(); rules],
@@ -82,12 +78,7 @@ impl Filter {
     ///
     /// # Errors
     /// When a single item is denied or the answer cannot be filtered; the filter is then done for.
-    pub fn write(
-        &mut self,
-        input: &[u8],
-        judge: &mut dyn Judge,
-        out: &mut Vec<u8>,
-    ) -> Result<Progress, FilterError> {
+    pub fn write(&mut self, input: &[u8], judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Progress, FilterError> {
         let progress = self.take(input, judge, out);
         self.poison(progress)
     }
@@ -96,11 +87,7 @@ impl Filter {
     ///
     /// # Errors
     /// As for [`Filter::write`], and when the answer is not complete.
-    pub fn end(
-        &mut self,
-        judge: &mut dyn Judge,
-        out: &mut Vec<u8>,
-    ) -> Result<Progress, FilterError> {
+    pub fn end(&mut self, judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Progress, FilterError> {
         let progress = self.complete(judge, out);
         self.poison(progress)
     }
@@ -117,33 +104,21 @@ impl Filter {
         progress
     }
 
-    fn take(
-        &mut self,
-        input: &[u8],
-        judge: &mut dyn Judge,
-        out: &mut Vec<u8>,
-    ) -> Result<Progress, FilterError> {
+    fn take(&mut self, input: &[u8], judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Progress, FilterError> {
         if input.is_empty() {
             return Ok(self.waiting(judge, out)?.unwrap_or(Progress::Done));
         }
         let mut taken = 0;
         for piece in input.chunks(PIECE) {
             if let Progress::Waiting { consumed } = self.take_piece(piece, judge, out)? {
-                return Ok(Progress::Waiting {
-                    consumed: taken + consumed,
-                });
+                return Ok(Progress::Waiting { consumed: taken + consumed });
             }
             taken += piece.len();
         }
         Ok(Progress::Done)
     }
 
-    fn take_piece(
-        &mut self,
-        input: &[u8],
-        judge: &mut dyn Judge,
-        out: &mut Vec<u8>,
-    ) -> Result<Progress, FilterError> {
+    fn take_piece(&mut self, input: &[u8], judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Progress, FilterError> {
         let joined = match self.take_split(input, judge, out)? {
             ControlFlow::Continue(joined) => joined,
             ControlFlow::Break(progress) => return Ok(progress),
@@ -154,26 +129,17 @@ impl Filter {
         if let Some(fed) = self.feed(letters, judge, out)? {
             self.split.clear();
             self.total += fed as u64;
-            return Ok(Progress::Waiting {
-                consumed: joined + fed,
-            });
+            return Ok(Progress::Waiting { consumed: joined + fed });
         }
         if whole.invalid {
-            return Err(FilterError::InvalidUtf8 {
-                offset: self.total + whole.len as u64,
-            });
+            return Err(FilterError::InvalidUtf8 { offset: self.total + whole.len as u64 });
         }
         self.total += rest.len() as u64;
         Ok(Progress::Done)
     }
 
     /// Completes a character that the last cut split, and says how many bytes that took.
-    fn take_split(
-        &mut self,
-        input: &[u8],
-        judge: &mut dyn Judge,
-        out: &mut Vec<u8>,
-    ) -> Result<ControlFlow<Progress, usize>, FilterError> {
+    fn take_split(&mut self, input: &[u8], judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<ControlFlow<Progress, usize>, FilterError> {
         if self.split.is_empty() {
             return Ok(ControlFlow::Continue(0));
         }
@@ -201,27 +167,15 @@ impl Filter {
     }
 
     fn split_is_invalid(&self) -> FilterError {
-        FilterError::InvalidUtf8 {
-            offset: self.total - self.split.len() as u64,
-        }
+        FilterError::InvalidUtf8 { offset: self.total - self.split.len() as u64 }
     }
 
     /// Asks again what waits; nothing new is taken.
-    fn waiting(
-        &mut self,
-        judge: &mut dyn Judge,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Progress>, FilterError> {
-        Ok(self
-            .feed(&[], judge, out)?
-            .map(|_| Progress::Waiting { consumed: 0 }))
+    fn waiting(&mut self, judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Option<Progress>, FilterError> {
+        Ok(self.feed(&[], judge, out)?.map(|_| Progress::Waiting { consumed: 0 }))
     }
 
-    fn complete(
-        &mut self,
-        judge: &mut dyn Judge,
-        out: &mut Vec<u8>,
-    ) -> Result<Progress, FilterError> {
+    fn complete(&mut self, judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Progress, FilterError> {
         if self.total == 0 && !matches!(self.phase, Phase::Failed) {
             return Ok(Progress::Done);
         }
@@ -233,22 +187,14 @@ impl Filter {
         }
         let plan = Arc::clone(&self.plan);
         if matches!(self.phase, Phase::Scout) {
-            let mut company = Company {
-                spots: &plan.scout,
-                judge,
-                counts: &mut self.counts,
-            };
+            let mut company = Company { spots: &plan.scout, judge, counts: &mut self.counts };
             self.walker.finish(&mut company, out)?;
             self.scouted();
             if let Some(waiting) = self.waiting(judge, out)? {
                 return Ok(waiting);
             }
         }
-        let mut company = Company {
-            spots: &plan.spots,
-            judge,
-            counts: &mut self.counts,
-        };
+        let mut company = Company { spots: &plan.spots, judge, counts: &mut self.counts };
         match self.walker.finish(&mut company, out)? {
             Walked::All | Walked::Decided(_) => Ok(Progress::Done),
             Walked::Waiting(_) => Ok(Progress::Waiting { consumed: 0 }),
@@ -256,20 +202,11 @@ impl Filter {
     }
 
     /// Feeds whole characters through the phases. `Some`: the judge waits, and so many bytes are taken.
-    fn feed(
-        &mut self,
-        bytes: &[u8],
-        judge: &mut dyn Judge,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<usize>, FilterError> {
+    fn feed(&mut self, bytes: &[u8], judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Option<usize>, FilterError> {
         let plan = Arc::clone(&self.plan);
         let mut taken = 0;
         if let Phase::Scout = self.phase {
-            let mut company = Company {
-                spots: &plan.scout,
-                judge,
-                counts: &mut self.counts,
-            };
+            let mut company = Company { spots: &plan.scout, judge, counts: &mut self.counts };
             match self.walker.run(bytes, &mut company, out)? {
                 Walked::Decided(at) => taken = at,
                 Walked::All | Walked::Waiting(_) => return Ok(None),
@@ -287,11 +224,7 @@ impl Filter {
         let Phase::Walk(held, again) = &mut self.phase else {
             return Err(FilterError::Poisoned);
         };
-        let mut company = Company {
-            spots: &plan.spots,
-            judge,
-            counts: &mut self.counts,
-        };
+        let mut company = Company { spots: &plan.spots, judge, counts: &mut self.counts };
         if !held.is_empty() {
             let rest = held.get(*again..).unwrap_or_default();
             if let Walked::Waiting(at) = self.walker.run(rest, &mut company, out)? {

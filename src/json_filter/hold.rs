@@ -26,11 +26,7 @@ pub(super) struct Cursor<'a> {
 impl Hold {
     /// With `everything`, all bytes are held from the first on.
     pub(super) fn new(everything: bool) -> Self {
-        Self {
-            held: Vec::new(),
-            holding: everything,
-            tail: Vec::new(),
-        }
+        Self { held: Vec::new(), holding: everything, tail: Vec::new() }
     }
 
     pub(super) fn into_held(self) -> Vec<u8> {
@@ -39,15 +35,7 @@ impl Hold {
 
     /// Opens the next piece of input.
     pub(super) fn begin<'a>(&'a mut self, bytes: &'a [u8], out: &'a mut Vec<u8>) -> Cursor<'a> {
-        Cursor {
-            bytes,
-            i: 0,
-            from: 0,
-            hold_at: 0,
-            shift: self.held.len(),
-            hold: self,
-            out,
-        }
+        Cursor { bytes, i: 0, from: 0, hold_at: 0, shift: self.held.len(), hold: self, out }
     }
 }
 
@@ -68,11 +56,7 @@ impl<'a> Cursor<'a> {
     /// How many bytes are held.
     #[inline(always)]
     pub(super) fn held_len(&self) -> usize {
-        if self.hold.holding {
-            self.offset(self.i)
-        } else {
-            0
-        }
+        if self.hold.holding { self.offset(self.i) } else { 0 }
     }
 
     /// Bytes of the end of the document that wait.
@@ -96,9 +80,7 @@ impl<'a> Cursor<'a> {
             return self.hold.held.get(range.0..range.1).unwrap_or_default();
         }
         let index = |offset: usize| offset.wrapping_sub(self.shift);
-        self.bytes
-            .get(index(range.0)..index(range.1))
-            .unwrap_or_default()
+        self.bytes.get(index(range.0)..index(range.1)).unwrap_or_default()
     }
 
     /// All held bytes up to the current one, in one piece.
@@ -131,12 +113,10 @@ impl<'a> Cursor<'a> {
             let held = std::mem::take(&mut self.hold.held);
             let mut from = 0;
             for &(start, end) in cuts {
-                self.out
-                    .extend_from_slice(held.get(from..start).unwrap_or_default());
+                self.out.extend_from_slice(held.get(from..start).unwrap_or_default());
                 from = end;
             }
-            self.out
-                .extend_from_slice(held.get(from..).unwrap_or_default());
+            self.out.extend_from_slice(held.get(from..).unwrap_or_default());
             self.reuse(held);
         }
         self.hold.holding = false;
@@ -170,9 +150,7 @@ impl<'a> Cursor<'a> {
 
     /// What was read waits behind the end of the document.
     pub(super) fn extend_tail(&mut self) {
-        self.hold
-            .tail
-            .extend_from_slice(self.bytes.get(self.from..self.i).unwrap_or_default());
+        self.hold.tail.extend_from_slice(self.bytes.get(self.from..self.i).unwrap_or_default());
         self.from = self.i;
     }
 
@@ -196,17 +174,14 @@ impl<'a> Cursor<'a> {
     /// Moves what is held of this piece of input behind what was held before.
     fn gather(&mut self) {
         self.put(self.from, self.hold_at);
-        self.hold
-            .held
-            .extend_from_slice(self.bytes.get(self.hold_at..self.i).unwrap_or_default());
+        self.hold.held.extend_from_slice(self.bytes.get(self.hold_at..self.i).unwrap_or_default());
         self.hold_at = self.i;
         self.from = self.i;
         self.shift = self.hold.held.len().wrapping_sub(self.i);
     }
 
     fn put(&mut self, from: usize, to: usize) {
-        self.out
-            .extend_from_slice(self.bytes.get(from..to).unwrap_or_default());
+        self.out.extend_from_slice(self.bytes.get(from..to).unwrap_or_default());
     }
 
     fn reuse(&mut self, mut held: Vec<u8>) {

@@ -83,9 +83,7 @@ impl Pointer {
 
 impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.names
-            .iter()
-            .try_for_each(|name| write_escaped(f, name))
+        self.names.iter().try_for_each(|name| write_escaped(f, name))
     }
 }
 
@@ -93,11 +91,7 @@ impl fmt::Display for Pointer {
 pub(super) fn index_of(name: &str) -> Option<usize> {
     let canonical = name == "0" || !name.starts_with('0');
     let digits = !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit());
-    if canonical && digits {
-        name.parse().ok()
-    } else {
-        None
-    }
+    if canonical && digits { name.parse().ok() } else { None }
 }
 
 fn split(text: &str) -> Result<impl Iterator<Item = &str>, PatternError> {

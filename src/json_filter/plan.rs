@@ -15,10 +15,7 @@ pub struct PropertyNames {
 
 impl Default for PropertyNames {
     fn default() -> Self {
-        Self {
-            key: "key".into(),
-            date: "effectiveFrom".into(),
-        }
+        Self { key: "key".into(), date: "effectiveFrom".into() }
     }
 }
 
@@ -66,11 +63,7 @@ impl FilterPlan {
     ///
     /// # Errors
     /// When the whole document would be stripped, or the places are too many to follow at once.
-    pub fn new(
-        rules: Vec<Rule>,
-        strip: Vec<Pattern>,
-        property: PropertyNames,
-    ) -> Result<Self, PatternError> {
+    pub fn new(rules: Vec<Rule>, strip: Vec<Pattern>, property: PropertyNames) -> Result<Self, PatternError> {
         if strip.iter().any(|place| place.segments().is_empty()) {
             return Err(PatternError::StripsAll);
         }

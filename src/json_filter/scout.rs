@@ -23,19 +23,9 @@ struct SingleItem {
 impl Scout {
     /// `singles` has, per rule, the number of facts if the rule names a single item.
     pub(super) fn new(singles: &[Option<usize>]) -> Self {
-        let item = |(rule, facts): (usize, &Option<usize>)| {
-            facts.map(|facts| SingleItem {
-                rule,
-                facts: vec![None; facts],
-                there: false,
-                ready: false,
-            })
-        };
+        let item = |(rule, facts): (usize, &Option<usize>)| facts.map(|facts| SingleItem { rule, facts: vec![None; facts], there: false, ready: false });
         let items: Vec<_> = singles.iter().enumerate().filter_map(item).collect();
-        Self {
-            unready: items.len(),
-            items,
-        }
+        Self { unready: items.len(), items }
     }
 
     /// Whether all is known that the verdicts need.
@@ -84,16 +74,10 @@ impl Scout {
     }
 
     /// Asks about every single item. False: something must be fetched first.
-    pub(super) fn ask(
-        &self,
-        bytes: &[u8],
-        judge: &mut dyn Judge,
-        counts: &mut [RuleCounts],
-    ) -> Result<bool, FilterError> {
+    pub(super) fn ask(&self, bytes: &[u8], judge: &mut dyn Judge, counts: &mut [RuleCounts]) -> Result<bool, FilterError> {
         let mut decided = true;
         for item in self.items.iter().filter(|item| item.there) {
-            let raw =
-                |fact: &Option<(usize, usize)>| fact.and_then(|(start, end)| bytes.get(start..end));
+            let raw = |fact: &Option<(usize, usize)>| fact.and_then(|(start, end)| bytes.get(start..end));
             let facts: Vec<_> = item.facts.iter().map(raw).collect();
             match judge.item(item.rule, None, &facts) {
                 ItemVerdict::Keep => {}

@@ -39,10 +39,7 @@ pub(super) enum Skimmed {
 
 impl Skim {
     pub(super) fn new() -> Self {
-        Self {
-            open: Vec::new(),
-            state: State::Value,
-        }
+        Self { open: Vec::new(), state: State::Value }
     }
 
     /// Gets ready for the next value.
@@ -71,13 +68,7 @@ impl Skim {
 
     /// Reads one token, wherever it may have been cut.
     #[inline(always)]
-    fn token(
-        &mut self,
-        bytes: &[u8],
-        i: usize,
-        state: State,
-        room: usize,
-    ) -> Result<(State, usize), Skimmed> {
+    fn token(&mut self, bytes: &[u8], i: usize, state: State, room: usize) -> Result<(State, usize), Skimmed> {
         match state {
             State::InName(cut) => return self.scanned(scan::resume(bytes, i, cut), true),
             State::InValue(cut) => return self.scanned(scan::resume(bytes, i, cut), false),
@@ -85,31 +76,19 @@ impl Skim {
         }
         let i = scan::blank(bytes, i);
         let Some(&byte) = bytes.get(i) else {
-            self.state = if let State::Separator = state {
-                State::After
-            } else {
-                state
-            };
+            self.state = if let State::Separator = state { State::After } else { state };
             return Err(Skimmed::Cut);
         };
         match (state, byte) {
-            (State::Value | State::FirstElement, b'{' | b'[') if self.open.len() >= room => {
-                Err(Skimmed::TooDeep(i))
-            }
-            (State::Value | State::FirstElement, b'{' | b'[') => {
-                Ok(self.opened(bytes, i + 1, byte == b'{'))
-            }
+            (State::Value | State::FirstElement, b'{' | b'[') if self.open.len() >= room => Err(Skimmed::TooDeep(i)),
+            (State::Value | State::FirstElement, b'{' | b'[') => Ok(self.opened(bytes, i + 1, byte == b'{')),
             (State::FirstMember, b'}') | (State::FirstElement, b']') => {
                 self.open.pop();
                 Ok((State::After, i + 1))
             }
             (State::Colon, b':') => Ok((State::Value, i + 1)),
-            (State::Member | State::FirstMember, b'"') => {
-                self.scanned(scan::text(bytes, i + 1), true)
-            }
-            (State::Value | State::FirstElement, _) => {
-                self.scanned(scan::scalar(bytes, i, byte), false)
-            }
+            (State::Member | State::FirstMember, b'"') => self.scanned(scan::text(bytes, i + 1), true),
+            (State::Value | State::FirstElement, _) => self.scanned(scan::scalar(bytes, i, byte), false),
             _ => Err(Skimmed::Bad(i)),
         }
     }
@@ -163,11 +142,7 @@ impl Skim {
         match scanned {
             Scan::Ended(end) => Ok((if name { State::Colon } else { State::After }, end)),
             Scan::Cut(scalar) => {
-                self.state = if name {
-                    State::InName(scalar)
-                } else {
-                    State::InValue(scalar)
-                };
+                self.state = if name { State::InName(scalar) } else { State::InValue(scalar) };
                 Err(Skimmed::Cut)
             }
             Scan::Bad(at) => Err(Skimmed::Bad(at)),

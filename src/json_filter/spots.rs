@@ -147,17 +147,12 @@ impl Spot {
 
     /// The first rule that cannot enter a node of this kind.
     pub(super) fn refuses(&self, kind: Kind) -> Option<(usize, Refused)> {
-        self.demands
-            .iter()
-            .find_map(|demand| demand.meets(kind).err().map(|why| (demand.rule, why)))
+        self.demands.iter().find_map(|demand| demand.meets(kind).err().map(|why| (demand.rule, why)))
     }
 
     /// The first rule that misses its fixed part in an object with these names.
     pub(super) fn missing(&self, seen: u128) -> Option<usize> {
-        self.awaits
-            .iter()
-            .find(|a| !a.optional && seen & a.bit == 0)
-            .map(|a| a.rule)
+        self.awaits.iter().find(|a| !a.optional && seen & a.bit == 0).map(|a| a.rule)
     }
 }
 

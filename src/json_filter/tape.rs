@@ -165,10 +165,7 @@ impl Tape {
             self.set(place, range);
         }
         if spot.property_key || spot.property_date {
-            let first = self
-                .nodes
-                .get(parent as usize)
-                .map(|node| node.facts as usize);
+            let first = self.nodes.get(parent as usize).map(|node| node.facts as usize);
             if spot.property_key {
                 self.set(first, range);
             }
@@ -186,20 +183,10 @@ impl Tape {
 
     /// Asks about every node that is still there, outside in. After a wait the nested items are
     /// asked all the same, so that all that must be fetched is known at once.
-    pub(super) fn judge(
-        &mut self,
-        spots: &Spots,
-        bytes: &[u8],
-        judge: &mut dyn Judge,
-        counts: &mut [RuleCounts],
-    ) -> Result<Outcome, FilterError> {
+    pub(super) fn judge(&mut self, spots: &Spots, bytes: &[u8], judge: &mut dyn Judge, counts: &mut [RuleCounts]) -> Result<Outcome, FilterError> {
         self.cuts.clear();
         self.tally.fill(RuleCounts::default());
-        let mut pass = Pass {
-            bytes,
-            judge,
-            waits: false,
-        };
+        let mut pass = Pass { bytes, judge, waits: false };
         let mut failed = None;
         let mut at: NodeId = 0;
         while let Some(&node) = self.nodes.get(at as usize) {
@@ -250,22 +237,10 @@ impl Tape {
         pass.waits || self.keeps_property(node, spot, name.as_deref(), pass)
     }
 
-    fn keeps_item(
-        &mut self,
-        item: &ItemEnd,
-        name: Option<&str>,
-        first: usize,
-        pass: &mut Pass<'_>,
-    ) -> bool {
-        let ranges = self
-            .facts
-            .get(first..first + item.facts)
-            .unwrap_or_default();
-        let facts: SmallVec<[Option<&[u8]>; 8]> =
-            ranges.iter().map(|range| pass.raw(*range)).collect();
-        let verdict = pass
-            .judge
-            .item(item.rule, name.filter(|_| item.starred), &facts);
+    fn keeps_item(&mut self, item: &ItemEnd, name: Option<&str>, first: usize, pass: &mut Pass<'_>) -> bool {
+        let ranges = self.facts.get(first..first + item.facts).unwrap_or_default();
+        let facts: SmallVec<[Option<&[u8]>; 8]> = ranges.iter().map(|range| pass.raw(*range)).collect();
+        let verdict = pass.judge.item(item.rule, name.filter(|_| item.starred), &facts);
         let mut unasked = RuleCounts::default();
         let tally = self.tally.get_mut(item.rule).unwrap_or(&mut unasked);
         match verdict {
@@ -276,23 +251,13 @@ impl Tape {
         verdict != ItemVerdict::Drop
     }
 
-    fn keeps_property(
-        &mut self,
-        node: &Node,
-        spot: &Spot,
-        name: Option<&str>,
-        pass: &mut Pass<'_>,
-    ) -> bool {
+    fn keeps_property(&mut self, node: &Node, spot: &Spot, name: Option<&str>, pass: &mut Pass<'_>) -> bool {
         if spot.properties.is_empty() {
             return true;
         }
         let fact = |at: usize| self.facts.get(at).and_then(|range| pass.raw(*range));
         let name = name.filter(|_| !spot.own_key);
-        let property = Property {
-            name,
-            key: fact(node.facts as usize),
-            date: fact(node.facts as usize + 1),
-        };
+        let property = Property { name, key: fact(node.facts as usize), date: fact(node.facts as usize + 1) };
         for &rule in &spot.properties {
             let kept = pass.judge.property(rule, property);
             if let Some(tally) = self.tally.get_mut(rule) {
@@ -317,16 +282,8 @@ impl Tape {
 
     /// With something kept before it a node goes with the comma before it, else with the one behind.
     fn cut(&mut self, node: &Node) {
-        let kept_before = node.plain_before
-            || self
-                .nodes
-                .get(node.parent as usize)
-                .is_some_and(|parent| parent.kept_any);
-        let (start, end) = if kept_before {
-            (node.lead - 1, node.end)
-        } else {
-            (node.lead, node.separator)
-        };
+        let kept_before = node.plain_before || self.nodes.get(node.parent as usize).is_some_and(|parent| parent.kept_any);
+        let (start, end) = if kept_before { (node.lead - 1, node.end) } else { (node.lead, node.separator) };
         self.cuts.push((start as usize, end as usize));
     }
 
@@ -355,8 +312,6 @@ fn refusal(node: &Node, spot: &Spot) -> Option<FilterError> {
         Some((rule, Refused::Shape)) => Some(FilterError::WrongShape { rule }),
         Some((rule, Refused::Missing)) => Some(FilterError::MissingPlace { rule }),
         None if node.missing == u32::MAX => None,
-        None => Some(FilterError::MissingPlace {
-            rule: node.missing as usize,
-        }),
+        None => Some(FilterError::MissingPlace { rule: node.missing as usize }),
     }
 }

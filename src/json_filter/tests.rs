@@ -16,10 +16,7 @@ use std::sync::Arc;
 
 use super::*;
 
-const LIMITS: Limits = Limits {
-    item_bytes: 1 << 20,
-    depth: 128,
-};
+const LIMITS: Limits = Limits { item_bytes: 1 << 20, depth: 128 };
 
 /// Refuses items and properties by what they say.
 #[derive(Debug, Clone, Default)]
@@ -34,10 +31,7 @@ struct Deny {
 }
 
 fn deny(words: &[&'static str]) -> Deny {
-    Deny {
-        words: words.to_vec(),
-        ..Deny::default()
-    }
+    Deny { words: words.to_vec(), ..Deny::default() }
 }
 
 impl Deny {
@@ -49,29 +43,19 @@ impl Deny {
 impl Judge for Deny {
     fn item(&mut self, rule: usize, key: Option<&str>, facts: &[Option<&[u8]>]) -> ItemVerdict {
         let texts: Vec<_> = facts.iter().map(|fact| fact.and_then(text)).collect();
-        let shown: Vec<_> = facts
-            .iter()
-            .map(|f| f.map_or("-".into(), String::from_utf8_lossy))
-            .collect();
+        let shown: Vec<_> = facts.iter().map(|f| f.map_or("-".into(), String::from_utf8_lossy)).collect();
         let question = format!("{rule} {} {}", key.unwrap_or("-"), shown.join(" "));
         if self.waits && self.waited.insert(question.clone()) {
             return ItemVerdict::Wait;
         }
         self.asked.push(question);
         let denied = self.denies(key) || texts.iter().any(|text| self.denies(text.as_deref()));
-        if denied {
-            ItemVerdict::Drop
-        } else {
-            ItemVerdict::Keep
-        }
+        if denied { ItemVerdict::Drop } else { ItemVerdict::Keep }
     }
 
     fn property(&mut self, rule: usize, property: Property<'_>) -> bool {
         let words = [property.key.and_then(text), property.date.and_then(text)];
-        self.asked.push(format!(
-            "{rule} property {property:?}",
-            property = property.name.unwrap_or("-")
-        ));
+        self.asked.push(format!("{rule} property {property:?}", property = property.name.unwrap_or("-")));
         !(self.denies(property.name) || words.iter().any(|word| self.denies(word.as_deref())))
     }
 }
@@ -84,26 +68,15 @@ fn run(plan: &Arc<FilterPlan>, limits: Limits, pieces: &[&[u8]], judge: &mut dyn
     let mut out = Vec::new();
     let ended = drive(&mut filter, pieces, judge, &mut out);
     if let Err(error) = ended {
-        assert!(
-            Document::parse(&out, limits).is_err(),
-            "after an error the output parses: {out:?}"
-        );
-        assert_eq!(
-            filter.write(b" ", judge, &mut out),
-            Err(FilterError::Poisoned)
-        );
+        assert!(Document::parse(&out, limits).is_err(), "after an error the output parses: {out:?}");
+        assert_eq!(filter.write(b" ", judge, &mut out), Err(FilterError::Poisoned));
         assert!(filter.end(judge, &mut out).is_err());
         return Err(error);
     }
     Ok((String::from_utf8(out).unwrap(), filter.counts().to_vec()))
 }
 
-fn drive(
-    filter: &mut Filter,
-    pieces: &[&[u8]],
-    judge: &mut dyn Judge,
-    out: &mut Vec<u8>,
-) -> Result<(), FilterError> {
+fn drive(filter: &mut Filter, pieces: &[&[u8]], judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<(), FilterError> {
     for piece in pieces {
         let mut rest = *piece;
         while let Progress::Waiting { consumed } = filter.write(rest, judge, out)? {
@@ -119,10 +92,7 @@ struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, below: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (self.0 >> 33) as usize % below.max(1)
     }
 
@@ -139,23 +109,14 @@ impl Dice {
 
 /// Runs an input whole, in every two pieces if it is small, byte by byte, in random pieces; always
 /// with the same result.
-fn run_cut(
-    plan: &Arc<FilterPlan>,
-    limits: Limits,
-    input: &[u8],
-    judge: impl Fn() -> Box<dyn Judge>,
-) -> Ran {
+fn run_cut(plan: &Arc<FilterPlan>, limits: Limits, input: &[u8], judge: impl Fn() -> Box<dyn Judge>) -> Ran {
     let whole = run(plan, limits, &[input], judge().as_mut());
     let same = |pieces: &[&[u8]], how: &str| {
         let cut = run(plan, limits, pieces, judge().as_mut());
         let text = String::from_utf8_lossy(input);
         let kind = |ran: &Ran| ran.as_ref().err().map(std::mem::discriminant);
         match (&whole, &cut) {
-            (Err(_), Err(_)) => assert_eq!(
-                kind(&whole),
-                kind(&cut),
-                "{how} of {text}: {whole:?} {cut:?}"
-            ),
+            (Err(_), Err(_)) => assert_eq!(kind(&whole), kind(&cut), "{how} of {text}: {whole:?} {cut:?}"),
             _ => assert_eq!(whole, cut, "{how} of {text}"),
         }
     };
@@ -176,54 +137,27 @@ fn run_cut(
 }
 
 fn plan(rules: Vec<Rule>, strip: &[&str]) -> Arc<FilterPlan> {
-    let strip = strip
-        .iter()
-        .map(|place| Pattern::parse(place).unwrap())
-        .collect();
+    let strip = strip.iter().map(|place| Pattern::parse(place).unwrap()).collect();
     Arc::new(FilterPlan::new(rules, strip, PropertyNames::default()).unwrap())
 }
 
 fn rule(place: &str, facts: &[&str], properties: &[&str]) -> Rule {
-    let facts = facts
-        .iter()
-        .map(|fact| Pointer::parse(fact).unwrap())
-        .collect();
-    let properties = properties
-        .iter()
-        .map(|place| Pattern::parse(place).unwrap())
-        .collect();
-    Rule {
-        place: Pattern::parse(place).unwrap(),
-        optional: false,
-        kind: RuleKind::Items { facts, properties },
-    }
+    let facts = facts.iter().map(|fact| Pointer::parse(fact).unwrap()).collect();
+    let properties = properties.iter().map(|place| Pattern::parse(place).unwrap()).collect();
+    Rule { place: Pattern::parse(place).unwrap(), optional: false, kind: RuleKind::Items { facts, properties } }
 }
 
 fn optional(rule: Rule) -> Rule {
-    Rule {
-        optional: true,
-        ..rule
-    }
+    Rule { optional: true, ..rule }
 }
 
 fn properties(place: &str) -> Rule {
-    Rule {
-        place: Pattern::parse(place).unwrap(),
-        optional: false,
-        kind: RuleKind::Properties,
-    }
+    Rule { place: Pattern::parse(place).unwrap(), optional: false, kind: RuleKind::Properties }
 }
 
 /// The plan's answer to an input, alike for all cuts, and alike if every item waits once.
 fn answer(input: &str, plan: &Arc<FilterPlan>, words: &[&'static str]) -> Ran {
-    let judge = |waits| {
-        move || -> Box<dyn Judge> {
-            Box::new(Deny {
-                waits,
-                ..deny(words)
-            })
-        }
-    };
+    let judge = |waits| move || -> Box<dyn Judge> { Box::new(Deny { waits, ..deny(words) }) };
     let at_once = run_cut(plan, LIMITS, input.as_bytes(), judge(false));
     let waiting = run_cut(plan, LIMITS, input.as_bytes(), judge(true));
     assert_eq!(at_once, waiting, "waiting changes {input}");

@@ -31,10 +31,7 @@ impl Split {
     pub(super) fn join(&mut self, piece: &[u8]) -> Joined {
         let mut joined = self.bytes;
         for (taken, byte) in piece.iter().enumerate() {
-            let Some((last, whole)) = joined
-                .get_mut(self.len + taken)
-                .map(|last| (last, self.len + taken + 1))
-            else {
+            let Some((last, whole)) = joined.get_mut(self.len + taken).map(|last| (last, self.len + taken + 1)) else {
                 return Joined::Invalid;
             };
             *last = *byte;
@@ -66,10 +63,7 @@ impl Whole {
     /// Checks a piece; up to three bytes at its end may be left for the next.
     pub(super) fn of(piece: &[u8], split: &mut Split) -> Self {
         let Err(error) = simdutf8::compat::from_utf8(piece) else {
-            return Self {
-                len: piece.len(),
-                invalid: false,
-            };
+            return Self { len: piece.len(), invalid: false };
         };
         let len = error.valid_up_to();
         let rest = piece.get(len..).unwrap_or_default();
@@ -78,10 +72,7 @@ impl Whole {
         {
             room.copy_from_slice(rest);
             split.len = rest.len();
-            return Self {
-                len,
-                invalid: false,
-            };
+            return Self { len, invalid: false };
         }
         Self { len, invalid: true }
     }

@@ -101,21 +101,12 @@ pub(super) struct Walker {
 
 impl Walker {
     pub(super) fn new(limits: Limits, rules: usize, scout: Option<Scout>) -> Self {
-        let limits = Limits {
-            item_bytes: limits.item_bytes.min(MOST_HELD),
-            ..limits
-        };
+        let limits = Limits { item_bytes: limits.item_bytes.min(MOST_HELD), ..limits };
         Self {
             limits,
             state: State::Value,
             frames: Vec::new(),
-            child: Child {
-                spot: ROOT,
-                node: NO_NODE,
-                lead: 0,
-                name: (0, 0),
-                start: 0,
-            },
+            child: Child { spot: ROOT, node: NO_NODE, lead: 0, name: (0, 0), start: 0 },
             skim: Skim::new(),
             tape: Tape::new(rules),
             hold: Hold::new(scout.is_some()),
@@ -134,19 +125,12 @@ impl Walker {
     }
 
     /// Walks over a piece of input that has no cut characters.
-    pub(super) fn run(
-        &mut self,
-        bytes: &[u8],
-        company: &mut Company<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<Walked, FilterError> {
+    pub(super) fn run(&mut self, bytes: &[u8], company: &mut Company<'_>, out: &mut Vec<u8>) -> Result<Walked, FilterError> {
         let mut hold = std::mem::take(&mut self.hold);
         let mut c = hold.begin(bytes, out);
         let walked = self.walk(&mut c, company);
         let outcome = match walked {
-            Err(error) if !error.is_denied() && self.oversized(&c) => {
-                Err(FilterError::ItemTooLarge)
-            }
+            Err(error) if !error.is_denied() && self.oversized(&c) => Err(FilterError::ItemTooLarge),
             Ok(_) if self.oversized(&c) => Err(FilterError::ItemTooLarge),
             other => other,
         };
@@ -159,11 +143,7 @@ impl Walker {
     }
 
     /// Ends the input. `Waiting` can come once more; then call again.
-    pub(super) fn finish(
-        &mut self,
-        company: &mut Company<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<Walked, FilterError> {
+    pub(super) fn finish(&mut self, company: &mut Company<'_>, out: &mut Vec<u8>) -> Result<Walked, FilterError> {
         let walked = self.run(&[], company, out)?;
         if walked != Walked::All {
             return Ok(walked);
@@ -188,11 +168,7 @@ impl Walker {
         Ok(Walked::All)
     }
 
-    fn walk(
-        &mut self,
-        c: &mut Cursor<'_>,
-        company: &mut Company<'_>,
-    ) -> Result<Walked, FilterError> {
+    fn walk(&mut self, c: &mut Cursor<'_>, company: &mut Company<'_>) -> Result<Walked, FilterError> {
         let spots = company.spots;
         loop {
             if self.scout.as_ref().is_some_and(Scout::is_ready) {
@@ -241,16 +217,12 @@ impl Walker {
         c.extend_tail();
         match more {
             None => Ok(Walked::All),
-            Some(_) => Err(FilterError::TrailingBytes {
-                offset: self.base + c.i as u64,
-            }),
+            Some(_) => Err(FilterError::TrailingBytes { offset: self.base + c.i as u64 }),
         }
     }
 
     fn syntax(&self, c: &Cursor<'_>) -> FilterError {
-        FilterError::Syntax {
-            offset: self.base + c.i as u64,
-        }
+        FilterError::Syntax { offset: self.base + c.i as u64 }
     }
 
     /// Whether more is held than the limits allow. It looks only at how many bytes were taken, so

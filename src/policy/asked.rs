@@ -21,10 +21,7 @@ impl<'q> Asked<'q> {
     pub(super) fn new(question: &'q Question<'q>, symbols: &Symbols) -> Self {
         let part = |(name, value): &'q (&str, Option<_>)| {
             let value: Option<&std::borrow::Cow<'q, str>> = value.as_ref();
-            (
-                hash_folded(name.as_bytes()),
-                value.map_or(PartOf::Unknown, |value| PartOf::Known(value)),
-            )
+            (hash_folded(name.as_bytes()), value.map_or(PartOf::Unknown, |value| PartOf::Known(value)))
         };
         let keys = keys_of(question.activity, question.entity, symbols);
         let entity = keys.iter().flatten().next().map(|key| key.entity);
@@ -40,10 +37,7 @@ impl<'q> Asked<'q> {
 
     /// The part whose name has that hash; of two, the first counts.
     pub(super) fn part(&self, hash: u64) -> PartOf<'q> {
-        self.parts
-            .iter()
-            .find(|(other, _)| *other == hash)
-            .map_or(PartOf::Unknown, |(_, part)| *part)
+        self.parts.iter().find(|(other, _)| *other == hash).map_or(PartOf::Unknown, |(_, part)| *part)
     }
 }
 
@@ -52,9 +46,6 @@ pub(super) fn keys_of(activity: &str, entity: &str, symbols: &Symbols) -> [Optio
     let Some(entity) = symbols.find(entity) else {
         return [None; 2];
     };
-    let activity = symbols
-        .find(activity)
-        .filter(|activity| *activity != Symbol::ANY);
-    [activity, Some(Symbol::ANY)]
-        .map(|activity| activity.map(|activity| ActionKey { entity, activity }))
+    let activity = symbols.find(activity).filter(|activity| *activity != Symbol::ANY);
+    [activity, Some(Symbol::ANY)].map(|activity| activity.map(|activity| ActionKey { entity, activity }))
 }

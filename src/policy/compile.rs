@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
-use super::documents::{
-    Documents, IfSpec, PolicyCollection, PolicyDocument, RoleResource, ScopedId, User,
-};
+use super::documents::{Documents, IfSpec, PolicyCollection, PolicyDocument, RoleResource, ScopedId, User};
 use super::fingerprint::fingerprint;
 use super::selector::activities;
 use super::shelf::Shelf;
@@ -58,41 +56,21 @@ type Places<'a> = HashMap<&'a ScopedId, u32, FixedState>;
 
 /// Compiles checked documents, whose roles are in order of rank and whose policies are in order of id.
 pub(super) fn compile(documents: &Documents) -> Compiled {
-    let mut compiled = Compiled {
-        symbols: symbols(&documents.policies),
-        ..Compiled::default()
-    };
+    let mut compiled = Compiled { symbols: symbols(&documents.policies), ..Compiled::default() };
     let roles = places(documents.roles.iter().map(|role| &role.id));
     let mut shelving = Shelving {
         policies: &documents.policies,
         collections: &documents.collections,
         policy_places: places(documents.policies.iter().map(|policy| &policy.id)),
-        collection_places: places(
-            documents
-                .collections
-                .iter()
-                .map(|collection| &collection.id),
-        ),
+        collection_places: places(documents.collections.iter().map(|collection| &collection.id)),
         symbols: &compiled.symbols,
         shelves: Vec::new(),
         of_sets: HashMap::default(),
     };
-    compiled.roles = documents
-        .roles
-        .iter()
-        .map(|role| shelving.holdings(&role.resource, &roles))
-        .collect();
-    compiled.user_roles = documents
-        .user_roles
-        .iter()
-        .map(|role| shelving.holdings(&role.resource, &roles))
-        .collect();
+    compiled.roles = documents.roles.iter().map(|role| shelving.holdings(&role.resource, &roles)).collect();
+    compiled.user_roles = documents.user_roles.iter().map(|role| shelving.holdings(&role.resource, &roles)).collect();
     compiled.shelves = shelving.shelves;
-    compiled.users = documents
-        .users
-        .iter()
-        .map(|user| roles_of(user, &roles))
-        .collect();
+    compiled.users = documents.users.iter().map(|user| roles_of(user, &roles)).collect();
     (compiled.traits, compiled.slots) = traits(&documents.policies);
     compiled.headers = headers(&documents.policies);
     compiled
@@ -105,11 +83,7 @@ fn places<'a>(ids: impl Iterator<Item = &'a ScopedId>) -> Places<'a> {
 fn symbols(policies: &[PolicyDocument]) -> Symbols {
     let mut symbols = Symbols::default();
     for policy in policies {
-        for action in policy
-            .selectors
-            .iter()
-            .flat_map(|selector| &selector.actions)
-        {
+        for action in policy.selectors.iter().flat_map(|selector| &selector.actions) {
             symbols.add(&action.entity);
             for activity in activities(&action.activity, policy.grant) {
                 symbols.add(&activity.into());
@@ -125,10 +99,7 @@ fn roles_of(user: &User, roles: &Places<'_>) -> RolesOfUser {
     let mut ranks: Vec<u32> = ordinary.filter_map(|id| roles.get(id).copied()).collect();
     ranks.sort_unstable();
     ranks.dedup();
-    RolesOfUser {
-        is_administrator: user.roles.iter().any(ScopedId::is_administrator),
-        ranks: ranks.into(),
-    }
+    RolesOfUser { is_administrator: user.roles.iter().any(ScopedId::is_administrator), ranks: ranks.into() }
 }
 
 fn traits(policies: &[PolicyDocument]) -> (Box<[Traits]>, u32) {
@@ -136,10 +107,7 @@ fn traits(policies: &[PolicyDocument]) -> (Box<[Traits]>, u32) {
     let traits = policies.iter().map(|policy| {
         let slot = (!policy.conditions.is_empty()).then_some(slots);
         slots += u32::from(slot.is_some());
-        Traits {
-            slot,
-            fingerprint: fingerprint(policy),
-        }
+        Traits { slot, fingerprint: fingerprint(policy) }
     });
     (traits.collect(), slots)
 }
@@ -185,47 +153,27 @@ impl Shelving<'_> {
         }
         shelves.sort_unstable();
         shelves.dedup();
-        let supervised = resource
-            .supervised
-            .iter()
-            .filter_map(|id| roles.get(id).copied())
-            .collect();
-        Holdings {
-            shelves: shelves.into(),
-            supervised,
-        }
+        let supervised = resource.supervised.iter().filter_map(|id| roles.get(id).copied()).collect();
+        Holdings { shelves: shelves.into(), supervised }
     }
 
     fn policies_of(&self, ids: &[ScopedId]) -> Vec<u32> {
-        ids.iter()
-            .filter_map(|id| self.policy_places.get(id).copied())
-            .collect()
+        ids.iter().filter_map(|id| self.policy_places.get(id).copied()).collect()
     }
 
     /// All policies of a collection and of the collections in it, each once.
     fn expand(&self, collection: &ScopedId) -> Vec<u32> {
         let mut policies = Vec::new();
         let mut seen = vec![false; self.collections.len()];
-        let mut open: Vec<u32> = self
-            .collection_places
-            .get(collection)
-            .copied()
-            .into_iter()
-            .collect();
+        let mut open: Vec<u32> = self.collection_places.get(collection).copied().into_iter().collect();
         while let Some(place) = open.pop() {
             let place = place as usize;
-            let (Some(collection), Some(seen)) = (self.collections.get(place), seen.get_mut(place))
-            else {
+            let (Some(collection), Some(seen)) = (self.collections.get(place), seen.get_mut(place)) else {
                 continue;
             };
             if !std::mem::replace(seen, true) {
                 policies.extend(self.policies_of(&collection.policies));
-                open.extend(
-                    collection
-                        .collections
-                        .iter()
-                        .filter_map(|id| self.collection_places.get(id).copied()),
-                );
+                open.extend(collection.collections.iter().filter_map(|id| self.collection_places.get(id).copied()));
             }
         }
         policies
@@ -238,8 +186,7 @@ impl Shelving<'_> {
             return *shelf;
         }
         let place = u32::try_from(self.shelves.len()).unwrap_or(u32::MAX);
-        self.shelves
-            .push(Shelf::build(&policies, self.policies, self.symbols));
+        self.shelves.push(Shelf::build(&policies, self.policies, self.symbols));
         self.of_sets.insert(policies.into(), place);
         place
     }

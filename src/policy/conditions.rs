@@ -4,9 +4,7 @@ use std::borrow::Cow;
 
 use super::context::{ClaimValue, Context, HeaderValue};
 use super::dates::Dates;
-use super::documents::{
-    ClaimTest, DEFAULT_SCOPE, Grant, IfSpec, Selector, TextOperator, TextTest, ViaApiOperator,
-};
+use super::documents::{ClaimTest, DEFAULT_SCOPE, Grant, IfSpec, Selector, TextOperator, TextTest, ViaApiOperator};
 use super::metadata::items;
 use super::question::{MetadataOf, Question};
 use super::selector::selector_holds;
@@ -15,11 +13,7 @@ use super::wildcard::{self, Case};
 
 /// Whether all entries hold.
 pub(super) fn conditions_hold(conditions: &[IfSpec], grant: Grant, context: &Context<'_>) -> Truth {
-    Truth::all(
-        conditions
-            .iter()
-            .map(|condition| condition_holds(condition, grant, context)),
-    )
+    Truth::all(conditions.iter().map(|condition| condition_holds(condition, grant, context)))
 }
 
 fn condition_holds(condition: &IfSpec, grant: Grant, context: &Context<'_>) -> Truth {
@@ -43,10 +37,7 @@ fn condition_holds(condition: &IfSpec, grant: Grant, context: &Context<'_>) -> T
 }
 
 fn absent_satisfies(test: &TextTest) -> bool {
-    matches!(
-        test.operator,
-        TextOperator::NotPresent | TextOperator::NotPresentOrNotContainsCaseSensitive
-    )
+    matches!(test.operator, TextOperator::NotPresent | TextOperator::NotPresentOrNotContainsCaseSensitive)
 }
 
 fn satisfies(value: &str, test: &TextTest) -> bool {
@@ -64,18 +55,12 @@ fn satisfies(value: &str, test: &TextTest) -> bool {
 }
 
 fn claim_holds(test: &ClaimTest, context: &Context<'_>) -> Truth {
-    let is_of = |issuer: Option<&str>, wanted: Option<&str>| {
-        wanted.is_none_or(|wanted| issuer == Some(wanted))
-    };
+    let is_of = |issuer: Option<&str>, wanted: Option<&str>| wanted.is_none_or(|wanted| issuer == Some(wanted));
     let values = context.claims.and_then(|claims| {
         let issuer = claims.issuer.as_deref();
-        let (_, values) = claims
-            .values
-            .iter()
-            .find(|(name, _)| **name == *test.claim)?;
+        let (_, values) = claims.values.iter().find(|(name, _)| **name == *test.claim)?;
         // a claim of another issuer is absent
-        (is_of(issuer, test.issuer.as_deref()) && is_of(issuer, test.original_issuer.as_deref()))
-            .then_some(values)
+        (is_of(issuer, test.issuer.as_deref()) && is_of(issuer, test.original_issuer.as_deref())).then_some(values)
     });
     let Some(values) = values.filter(|values| !values.is_empty()) else {
         return absent_satisfies(&test.test).into();
@@ -84,46 +69,26 @@ fn claim_holds(test: &ClaimTest, context: &Context<'_>) -> Truth {
         ClaimValue::Text(value) => satisfies(value, &test.test).into(),
         ClaimValue::Unknown => Truth::Unknown,
     });
-    if test.test.operator.is_negative() {
-        Truth::all(truths)
-    } else {
-        Truth::any(truths)
-    }
+    if test.test.operator.is_negative() { Truth::all(truths) } else { Truth::any(truths) }
 }
 
-fn via_api_holds(
-    features: &[Box<str>],
-    operator: ViaApiOperator,
-    (application, code): (&str, &str),
-) -> bool {
+fn via_api_holds(features: &[Box<str>], operator: ViaApiOperator, (application, code): (&str, &str)) -> bool {
     let is_named = |pattern: &str, text: &str| wildcard::matches(pattern, text, Case::Insensitive);
-    let is_listed = features
-        .iter()
-        .any(|feature| match feature.split_once('/') {
-            Some((of, pattern)) => is_named(of, application) && is_named(pattern, code),
-            None => is_named(feature, code),
-        });
+    let is_listed = features.iter().any(|feature| match feature.split_once('/') {
+        Some((of, pattern)) => is_named(of, application) && is_named(pattern, code),
+        None => is_named(feature, code),
+    });
     is_listed == (operator == ViaApiOperator::In)
 }
 
 /// Asks the selectors about the feature, as the question of semantics §9 step 4.
 fn chain_holds(selectors: &[Selector], grant: Grant, (application, code): (&str, &str)) -> Truth {
-    let id = [
-        ("scope", Some(Cow::Borrowed(application))),
-        ("code", Some(Cow::Borrowed(code))),
-    ];
+    let id = [("scope", Some(Cow::Borrowed(application))), ("code", Some(Cow::Borrowed(code)))];
     let question = feature_question(application, &id);
-    Truth::any(
-        selectors
-            .iter()
-            .map(|selector| selector_holds(selector, &question, grant)),
-    )
+    Truth::any(selectors.iter().map(|selector| selector_holds(selector, &question, grant)))
 }
 
-fn feature_question<'a>(
-    application: &'a str,
-    id: &'a [(&'a str, Option<Cow<'a, str>>)],
-) -> Question<'a> {
+fn feature_question<'a>(application: &'a str, id: &'a [(&'a str, Option<Cow<'a, str>>)]) -> Question<'a> {
     Question {
         application,
         action_scope: DEFAULT_SCOPE,

@@ -22,10 +22,7 @@ pub struct Context<'a> {
 impl fmt::Debug for Context<'_> {
     /// Headers and claims stay out: they may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context")
-            .field("now", &self.now)
-            .field("feature", &self.feature)
-            .finish_non_exhaustive()
+        f.debug_struct("Context").field("now", &self.now).field("feature", &self.feature).finish_non_exhaustive()
     }
 }
 

@@ -45,53 +45,26 @@ impl Subject<'_> {
     #[must_use]
     pub fn decide(&self, question: &Question<'_>) -> Decision {
         if self.is_administrator {
-            return Decision {
-                granted: true,
-                by: Some(Cause {
-                    role: RolePlace::Administrator,
-                    entry: None,
-                }),
-            };
+            return Decision { granted: true, by: Some(Cause { role: RolePlace::Administrator, entry: None }) };
         }
         let asked = Asked::new(question, &self.policies.compiled.symbols);
         for stages in self.stages.chunk_by(|left, right| left.role == right.role) {
             let drawers = self.drawers(stages, &asked);
             for grant in [Grant::Deny, Grant::Allow] {
                 let fits = |entry| self.fits(entry, &asked, grant);
-                let first = drawers.iter().fold(None, |best, drawer| {
-                    drawer.first(grant, &asked, best, &fits)
-                });
+                let first = drawers.iter().fold(None, |best, drawer| drawer.first(grant, &asked, best, &fits));
                 if let (Some(entry), Some(stage)) = (first, stages.first()) {
-                    return Decision {
-                        granted: grant == Grant::Allow,
-                        by: Some(Cause {
-                            role: stage.role,
-                            entry: Some(entry),
-                        }),
-                    };
+                    return Decision { granted: grant == Grant::Allow, by: Some(Cause { role: stage.role, entry: Some(entry) }) };
                 }
             }
         }
-        Decision {
-            granted: false,
-            by: None,
-        }
+        Decision { granted: false, by: None }
     }
 
     /// Where a role keeps what may match the question.
     fn drawers(&self, stages: &[Stage], asked: &Asked<'_>) -> SmallVec<[Drawer<'_>; 4]> {
-        let shelves = stages
-            .iter()
-            .filter_map(|stage| self.policies.compiled.shelves.get(stage.shelf as usize));
-        shelves
-            .flat_map(|shelf| {
-                asked
-                    .keys
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|key| shelf.drawer(key))
-            })
-            .collect()
+        let shelves = stages.iter().filter_map(|stage| self.policies.compiled.shelves.get(stage.shelf as usize));
+        shelves.flat_map(|shelf| asked.keys.into_iter().flatten().filter_map(|key| shelf.drawer(key))).collect()
     }
 
     /// Whether a selector whose action may match does match, with everything else that its policy asks (semantics §3).
@@ -107,8 +80,7 @@ impl Subject<'_> {
             && (asked.is_of_default_scope || names_action(selector, question, grant))
             && applies_to(policy, question.application)
             && self.is_in_play(entry.policy, policy)
-            && (asked.kind == EntityKind::Feature
-                || dates_hold(&policy.dates, grant, question, self.now).is_met(grant))
+            && (asked.kind == EntityKind::Feature || dates_hold(&policy.dates, grant, question, self.now).is_met(grant))
     }
 
     /// Whether some Allow policy of a role in force could match that action, whatever id, metadata and dates (semantics §9, per se).
@@ -120,26 +92,16 @@ impl Subject<'_> {
         self.is_administrator
             || self.stages.iter().any(|stage| {
                 let shelf = compiled.shelves.get(stage.shelf as usize);
-                let mut entries = shelf.into_iter().flat_map(|shelf| {
-                    keys.into_iter()
-                        .flatten()
-                        .flat_map(|key| shelf.all(key, Grant::Allow))
-                });
+                let mut entries = shelf.into_iter().flat_map(|shelf| keys.into_iter().flatten().flat_map(|key| shelf.all(key, Grant::Allow)));
                 entries.any(|entry| self.could_match(*entry, application, kind))
             })
     }
 
     fn could_match(&self, entry: Entry, application: &str, kind: EntityKind) -> bool {
-        self.policies
-            .documents
-            .policies
-            .get(entry.policy as usize)
-            .is_some_and(|policy| {
-                let selector = policy.selectors.get(entry.selector as usize);
-                selector.is_some_and(|selector| suits(&selector.condition, kind))
-                    && applies_to(policy, application)
-                    && self.is_in_play(entry.policy, policy)
-            })
+        self.policies.documents.policies.get(entry.policy as usize).is_some_and(|policy| {
+            let selector = policy.selectors.get(entry.selector as usize);
+            selector.is_some_and(|selector| suits(&selector.condition, kind)) && applies_to(policy, application) && self.is_in_play(entry.policy, policy)
+        })
     }
 }
 
@@ -154,11 +116,7 @@ pub(super) const fn suits(condition: &Condition, kind: EntityKind) -> bool {
 
 /// Whether the policy is one for that application.
 pub(super) fn applies_to(policy: &PolicyDocument, application: &str) -> bool {
-    policy.applications.is_empty()
-        || policy
-            .applications
-            .iter()
-            .any(|own| own.eq_ignore_ascii_case(application))
+    policy.applications.is_empty() || policy.applications.iter().any(|own| own.eq_ignore_ascii_case(application))
 }
 
 impl Cause {
@@ -175,10 +133,6 @@ impl Cause {
             Some(entry) => Some(documents.policies.get(entry.policy as usize)?),
             None => None,
         };
-        Some(NamedCause {
-            role,
-            policy,
-            selector: self.entry.map(|entry| entry.selector as usize),
-        })
+        Some(NamedCause { role, policy, selector: self.entry.map(|entry| entry.selector as usize) })
     }
 }

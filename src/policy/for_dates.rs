@@ -6,18 +6,9 @@ use super::question::Question;
 use super::truth::Truth;
 
 /// Whether all entries hold.
-pub(super) fn dates_hold(
-    entries: &[ForSpec],
-    grant: Grant,
-    question: &Question<'_>,
-    now: Instant,
-) -> Truth {
+pub(super) fn dates_hold(entries: &[ForSpec], grant: Grant, question: &Question<'_>, now: Instant) -> Truth {
     Truth::all(entries.iter().map(|entry| {
-        let asked = if entry.is_effective() {
-            question.effective
-        } else {
-            question.as_at
-        };
+        let asked = if entry.is_effective() { question.effective } else { question.as_at };
         match asked {
             Dates::Unknown => Truth::Unknown,
             Dates::LeftToRows => (grant == Grant::Allow).into(),
@@ -48,9 +39,7 @@ fn set_of(entry: &ForSpec, now: Instant) -> Result<Option<Interval>, DateQuality
         AsAtEnd::At(instant) => *instant,
     };
     Ok(match entry {
-        ForSpec::EffectiveRange { from, to } => {
-            Interval::between(from.unwrap_or(Instant::MIN), to.unwrap_or(Instant::MAX))
-        }
+        ForSpec::EffectiveRange { from, to } => Interval::between(from.unwrap_or(Instant::MIN), to.unwrap_or(Instant::MAX)),
         ForSpec::AsAtRange { from, to } => Interval::between(end(from), end(to)),
         ForSpec::EffectiveRelative(date) | ForSpec::AsAtRelative(date) => span(date, now),
         ForSpec::EffectiveQuality(quality) => return Err(*quality),
@@ -60,10 +49,7 @@ fn set_of(entry: &ForSpec, now: Instant) -> Result<Option<Interval>, DateQuality
 impl ForSpec {
     /// Whether it looks at the effective dates; otherwise at the asAt dates.
     pub(super) const fn is_effective(&self) -> bool {
-        matches!(
-            self,
-            Self::EffectiveRange { .. } | Self::EffectiveRelative(_) | Self::EffectiveQuality(_)
-        )
+        matches!(self, Self::EffectiveRange { .. } | Self::EffectiveRelative(_) | Self::EffectiveQuality(_))
     }
 
     /// Whether it describes other instants at another time.

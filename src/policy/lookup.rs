@@ -16,10 +16,7 @@ pub(super) struct Lookup {
 impl Lookup {
     /// Places of the hashes in their order.
     pub(super) fn of(hashes: impl ExactSizeIterator<Item = u64>) -> Self {
-        let mut lookup = Self {
-            last: HashMap::with_capacity_and_hasher(hashes.len(), FixedState::default()),
-            before: Vec::with_capacity(hashes.len()),
-        };
+        let mut lookup = Self { last: HashMap::with_capacity_and_hasher(hashes.len(), FixedState::default()), before: Vec::with_capacity(hashes.len()) };
         hashes.for_each(|hash| lookup.push(hash));
         lookup
     }
@@ -28,26 +25,18 @@ impl Lookup {
     pub(super) fn push(&mut self, hash: u64) {
         let place = u32::try_from(self.before.len()).unwrap_or(u32::MAX);
         let before = self.last.insert(hash, place);
-        self.before
-            .push(before.and_then(|before| NonZeroU32::new(before.saturating_add(1))));
+        self.before.push(before.and_then(|before| NonZeroU32::new(before.saturating_add(1))));
     }
 
     /// Some place with that hash at which `is` holds.
     pub(super) fn find(&self, hash: u64, is: impl Fn(usize) -> bool) -> Option<usize> {
         let last = self.last.get(&hash).map(|place| *place as usize);
-        let before = |place: &usize| {
-            self.before
-                .get(*place)
-                .copied()
-                .flatten()
-                .map(|before| before.get() as usize - 1)
-        };
+        let before = |place: &usize| self.before.get(*place).copied().flatten().map(|before| before.get() as usize - 1);
         std::iter::successors(last, before).find(|place| is(*place))
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.last.capacity() * (size_of::<(u64, u32)>() + 1) * 8 / 7
-            + self.before.capacity() * size_of::<u32>()
+        self.last.capacity() * (size_of::<(u64, u32)>() + 1) * 8 / 7 + self.before.capacity() * size_of::<u32>()
     }
 }
 
@@ -66,9 +55,7 @@ fn hash(bytes: &[u8], fold: impl Fn(u64) -> u64) -> u64 {
     let mut last = [0; 8];
     last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
     let start = mix(0x9E37_79B9_7F4A_7C15, bytes.len() as u64);
-    let all = words.iter().fold(start, |state, word| {
-        mix(state, fold(u64::from_le_bytes(*word)))
-    });
+    let all = words.iter().fold(start, |state, word| mix(state, fold(u64::from_le_bytes(*word))));
     mix(all, fold(u64::from_le_bytes(last)))
 }
 
@@ -84,10 +71,7 @@ const fn lower(word: u64) -> u64 {
 }
 
 /// One hash of two, in this order.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "both halves of the product are wanted"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "both halves of the product are wanted")]
 pub(super) const fn mix(left: u64, right: u64) -> u64 {
     let product = (left ^ 0xA076_1D64_78BD_642F) as u128 * (right ^ 0xE703_7ED1_A0B4_28DB) as u128;
     (product >> 64) as u64 ^ product as u64
@@ -103,10 +87,7 @@ mod tests {
         let lookup = Lookup::of([7, 7, 8].into_iter());
         for (place, content) in contents.iter().enumerate() {
             let hash = if place == 2 { 8 } else { 7 };
-            assert_eq!(
-                lookup.find(hash, |found| contents[found] == *content),
-                Some(place)
-            );
+            assert_eq!(lookup.find(hash, |found| contents[found] == *content), Some(place));
         }
         assert_eq!(lookup.find(9, |found| contents[found] == "x"), None);
     }
@@ -117,10 +98,7 @@ mod tests {
             let folded = lower(u64::from_le_bytes([byte; 8])).to_le_bytes();
             assert_eq!(folded, [byte.to_ascii_lowercase(); 8]);
         }
-        assert_eq!(
-            hash_folded("PortFolio/Ä".as_bytes()),
-            hash_folded("portfolio/Ä".as_bytes())
-        );
+        assert_eq!(hash_folded("PortFolio/Ä".as_bytes()), hash_folded("portfolio/Ä".as_bytes()));
         assert_ne!(hash_folded("ä".as_bytes()), hash_folded("Ä".as_bytes()));
         assert_ne!(hash_of("a"), hash_of("a\0"));
     }

@@ -2,8 +2,8 @@
 
 use super::compile::{Compiled, Holdings, Traits};
 use super::documents::{
-    AccessMetadata, Condition, Documents, ForSpec, Identifier, IfSpec, PersonalAccessToken,
-    PolicyCollection, PolicyDocument, Role, RoleResource, ScopedId, Selector, User, UserRole,
+    AccessMetadata, Condition, Documents, ForSpec, Identifier, IfSpec, PersonalAccessToken, PolicyCollection, PolicyDocument, Role, RoleResource, ScopedId,
+    Selector, User, UserRole,
 };
 use super::shelf::Shelf;
 
@@ -11,11 +11,7 @@ use super::shelf::Shelf;
 const ALLOCATION: usize = 16;
 
 fn of_slice<T>(items: &[T], inner: impl Fn(&T) -> usize) -> usize {
-    let own = if items.is_empty() {
-        0
-    } else {
-        ALLOCATION + size_of_val(items)
-    };
+    let own = if items.is_empty() { 0 } else { ALLOCATION + size_of_val(items) };
     own + items.iter().map(inner).sum::<usize>()
 }
 
@@ -38,38 +34,18 @@ fn of_ids(ids: &[ScopedId]) -> usize {
 
 pub(super) fn of_documents(documents: &Documents) -> usize {
     let of_user = |user: &User| of_text(&user.id) + of_text(&user.login) + of_ids(&user.roles);
-    let of_resource = |resource: &RoleResource| {
-        of_ids(&resource.policies) + of_ids(&resource.collections) + of_ids(&resource.supervised)
-    };
+    let of_resource = |resource: &RoleResource| of_ids(&resource.policies) + of_ids(&resource.collections) + of_ids(&resource.supervised);
     let of_token = |token: &PersonalAccessToken| of_text(&token.user_id);
-    let of_metadata = |access: &AccessMetadata| {
-        access.metadata.bytes() + of_slice(&access.id, |(_, value)| of_text(value))
-    };
+    let of_metadata = |access: &AccessMetadata| access.metadata.bytes() + of_slice(&access.id, |(_, value)| of_text(value));
     of_slice(&documents.users, of_user)
-        + of_slice(&documents.roles, |role: &Role| {
-            of_id(&role.id) + of_resource(&role.resource)
-        })
-        + of_slice(&documents.user_roles, |role: &UserRole| {
-            of_id(&role.id) + of_resource(&role.resource)
-        })
+        + of_slice(&documents.roles, |role: &Role| of_id(&role.id) + of_resource(&role.resource))
+        + of_slice(&documents.user_roles, |role: &UserRole| of_id(&role.id) + of_resource(&role.resource))
         + of_slice(&documents.policies, of_policy)
-        + of_slice(&documents.collections, |collection: &PolicyCollection| {
-            of_ids(&collection.policies) + of_ids(&collection.collections)
-        })
+        + of_slice(&documents.collections, |collection: &PolicyCollection| of_ids(&collection.policies) + of_ids(&collection.collections))
         + of_slice(&documents.access_metadata, of_metadata)
         + of_slice(&documents.personal_access_tokens, of_token)
-        + documents
-            .revocations
-            .tokens
-            .iter()
-            .map(|token| of_text(token) + 24)
-            .sum::<usize>()
-        + documents
-            .revocations
-            .users
-            .keys()
-            .map(|user| of_text(user) + 40)
-            .sum::<usize>()
+        + documents.revocations.tokens.iter().map(|token| of_text(token) + 24).sum::<usize>()
+        + documents.revocations.users.keys().map(|user| of_text(user) + 40).sum::<usize>()
 }
 
 fn of_policy(policy: &PolicyDocument) -> usize {
@@ -81,20 +57,12 @@ fn of_policy(policy: &PolicyDocument) -> usize {
 }
 
 fn of_selector(selector: &Selector) -> usize {
-    let of_identifier = |identifier: &Identifier| {
-        of_slice(&identifier.0, |part| {
-            part.pattern.as_deref().map_or(0, of_text)
-        })
-    };
+    let of_identifier = |identifier: &Identifier| of_slice(&identifier.0, |part| part.pattern.as_deref().map_or(0, of_text));
     let condition = match &selector.condition {
         Condition::MatchAll => 0,
         Condition::Identifier(identifier) => of_identifier(identifier),
-        Condition::Metadata(expressions) => {
-            of_slice(expressions, |expression| of_text(&expression.text))
-        }
-        Condition::Policy(restriction) => {
-            of_identifier(&restriction.identity) + of_slice(&restriction.selectors, of_selector)
-        }
+        Condition::Metadata(expressions) => of_slice(expressions, |expression| of_text(&expression.text)),
+        Condition::Policy(restriction) => of_identifier(&restriction.identity) + of_slice(&restriction.selectors, of_selector),
     };
     condition + of_slice(&selector.actions, |_| 0)
 }
@@ -110,9 +78,7 @@ fn of_condition(condition: &IfSpec) -> usize {
 }
 
 pub(super) fn of_compiled(compiled: &Compiled) -> usize {
-    let of_holdings = |holdings: &Holdings| {
-        of_slice(&holdings.shelves, |_| 0) + of_slice(&holdings.supervised, |_| 0)
-    };
+    let of_holdings = |holdings: &Holdings| of_slice(&holdings.shelves, |_| 0) + of_slice(&holdings.supervised, |_| 0);
     of_slice(&compiled.shelves, Shelf::bytes)
         + of_slice(&compiled.roles, of_holdings)
         + of_slice(&compiled.user_roles, of_holdings)

@@ -5,8 +5,7 @@ use jiff::Timestamp;
 use super::compile::{Compiled, RolesOfUser, compile};
 use super::dates::Instant;
 use super::documents::{
-    ADMINISTRATOR_CODE, ADMINISTRATOR_SCOPE, Documents, PersonalAccessToken, PolicyCollection,
-    PolicyDocument, Problem, Role, RoleId, ScopedId, User, UserRole,
+    ADMINISTRATOR_CODE, ADMINISTRATOR_SCOPE, Documents, PersonalAccessToken, PolicyCollection, PolicyDocument, Problem, Role, RoleId, ScopedId, User, UserRole,
 };
 use super::lookup::{Lookup, hash_folded, hash_of, mix};
 use super::memory;
@@ -47,12 +46,8 @@ impl Default for Policies {
 
 impl Policies {
     fn new(mut documents: Documents) -> Self {
-        documents.roles.sort_by(|left, right| {
-            (left.hierarchy_index, &left.id).cmp(&(right.hierarchy_index, &right.id))
-        });
-        documents
-            .policies
-            .sort_by(|left, right| left.id.cmp(&right.id));
+        documents.roles.sort_by(|left, right| (left.hierarchy_index, &left.id).cmp(&(right.hierarchy_index, &right.id)));
+        documents.policies.sort_by(|left, right| left.id.cmp(&right.id));
         for (user, place) in documents.users.iter_mut().zip(0..) {
             user.place = place;
         }
@@ -63,30 +58,12 @@ impl Policies {
             users_by_id: Lookup::of(documents.users.iter().map(|user| hash_of(&user.id))),
             users_by_login: Lookup::of(documents.users.iter().map(|user| hash_of(&user.login))),
             roles_by_id: Lookup::of(documents.roles.iter().map(|role| hash_of_id(&role.id))),
-            user_roles_by_user: Lookup::of(
-                documents
-                    .user_roles
-                    .iter()
-                    .map(|role| hash_of(&role.id.code)),
+            user_roles_by_user: Lookup::of(documents.user_roles.iter().map(|role| hash_of(&role.id.code))),
+            policies_by_id: Lookup::of(documents.policies.iter().map(|policy| hash_of_id(&policy.id))),
+            tokens: Lookup::of(documents.personal_access_tokens.iter().map(|token| hash_of_digest(&token.sha256))),
+            metadata: Lookup::of(
+                documents.access_metadata.iter().map(|access| hash_of_thing(&access.entity, access.id.iter().map(|(name, value)| (&**name, &**value)))),
             ),
-            policies_by_id: Lookup::of(
-                documents
-                    .policies
-                    .iter()
-                    .map(|policy| hash_of_id(&policy.id)),
-            ),
-            tokens: Lookup::of(
-                documents
-                    .personal_access_tokens
-                    .iter()
-                    .map(|token| hash_of_digest(&token.sha256)),
-            ),
-            metadata: Lookup::of(documents.access_metadata.iter().map(|access| {
-                hash_of_thing(
-                    &access.entity,
-                    access.id.iter().map(|(name, value)| (&**name, &**value)),
-                )
-            })),
             documents,
             compiled,
             bytes: 0,
@@ -111,9 +88,7 @@ impl Policies {
     #[must_use]
     pub fn user(&self, id: &str) -> Option<&User> {
         let users = &self.documents.users;
-        let place = self.users_by_id.find(hash_of(id), |place| {
-            users.get(place).is_some_and(|user| *user.id == *id)
-        })?;
+        let place = self.users_by_id.find(hash_of(id), |place| users.get(place).is_some_and(|user| *user.id == *id))?;
         users.get(place)
     }
 
@@ -122,29 +97,16 @@ impl Policies {
     pub fn user_by_login(&self, login: &str) -> Option<&User> {
         let users = &self.documents.users;
         let is = |place: usize| users.get(place).is_some_and(|user| *user.login == *login);
-        let first = self
-            .users_by_login
-            .find(hash_of(login), is)
-            .filter(|_| !login.is_empty())?;
-        let second = self
-            .users_by_login
-            .find(hash_of(login), |place| place != first && is(place));
-        if second.is_some() {
-            None
-        } else {
-            users.get(first)
-        }
+        let first = self.users_by_login.find(hash_of(login), is).filter(|_| !login.is_empty())?;
+        let second = self.users_by_login.find(hash_of(login), |place| place != first && is(place));
+        if second.is_some() { None } else { users.get(first) }
     }
 
     /// The personal access token with this SHA-256; whether it is still usable is the caller's question.
     #[must_use]
     pub fn personal_access_token(&self, sha256: &[u8; 32]) -> Option<&PersonalAccessToken> {
         let tokens = &self.documents.personal_access_tokens;
-        let is = |place: usize| {
-            tokens
-                .get(place)
-                .is_some_and(|token| token.sha256 == *sha256)
-        };
+        let is = |place: usize| tokens.get(place).is_some_and(|token| token.sha256 == *sha256);
         tokens.get(self.tokens.find(hash_of_digest(sha256), is)?)
     }
 
@@ -153,17 +115,10 @@ impl Policies {
     /// A token without `iat` is taken as older than any revocation of its user. The `until` of an entry only says
     /// when it may be forgotten: a token is never let in again.
     #[must_use]
-    pub fn is_revoked(
-        &self,
-        jti: Option<&str>,
-        user_id: &str,
-        issued_at: Option<Timestamp>,
-    ) -> bool {
+    pub fn is_revoked(&self, jti: Option<&str>, user_id: &str, issued_at: Option<Timestamp>) -> bool {
         let revocations = &self.documents.revocations;
-        let is_older =
-            |before: &Instant| issued_at.is_none_or(|issued_at| Instant::from(issued_at) < *before);
-        jti.is_some_and(|jti| revocations.tokens.contains(jti))
-            || revocations.users.get(user_id).is_some_and(is_older)
+        let is_older = |before: &Instant| issued_at.is_none_or(|issued_at| Instant::from(issued_at) < *before);
+        jti.is_some_and(|jti| revocations.tokens.contains(jti)) || revocations.users.get(user_id).is_some_and(is_older)
     }
 
     /// The access metadata of exactly this id: entity and part names without case, values exact.
@@ -172,30 +127,18 @@ impl Policies {
         let things = &self.documents.access_metadata;
         let is = |place: usize| {
             things.get(place).is_some_and(|thing| {
-                let has = |(name, value): &(&str, &str)| {
-                    thing
-                        .id
-                        .iter()
-                        .any(|(own, text)| own.eq_ignore_ascii_case(name) && **text == **value)
-                };
-                thing.entity.eq_ignore_ascii_case(entity)
-                    && thing.id.len() == id.len()
-                    && id.iter().all(has)
+                let has = |(name, value): &(&str, &str)| thing.id.iter().any(|(own, text)| own.eq_ignore_ascii_case(name) && **text == **value);
+                thing.entity.eq_ignore_ascii_case(entity) && thing.id.len() == id.len() && id.iter().all(has)
             })
         };
-        let place = self
-            .metadata
-            .find(hash_of_thing(entity, id.iter().copied()), is)?;
+        let place = self.metadata.find(hash_of_thing(entity, id.iter().copied()), is)?;
         things.get(place).map(|thing| &thing.metadata)
     }
 
     /// Whether a policy names the header of that name, given in lower case: then it may occur once only.
     #[must_use]
     pub fn names_header(&self, name: &str) -> bool {
-        self.compiled
-            .headers
-            .binary_search_by(|header| (**header).cmp(name))
-            .is_ok()
+        self.compiled.headers.binary_search_by(|header| (**header).cmp(name)).is_ok()
     }
 
     /// The headers named in any policy's `if`, in lower case.
@@ -250,9 +193,7 @@ impl Policies {
     /// The user-role of this user.
     #[must_use]
     pub fn user_role(&self, user_id: &str) -> Option<&UserRole> {
-        self.documents
-            .user_roles
-            .get(self.user_role_place(user_id)?)
+        self.documents.user_roles.get(self.user_role_place(user_id)?)
     }
 
     /// Roughly how many bytes it takes in memory.
@@ -264,41 +205,24 @@ impl Policies {
     /// The place of a role among all, the strongest first.
     pub(super) fn rank(&self, id: &RoleId) -> Option<usize> {
         let roles = &self.documents.roles;
-        self.roles_by_id.find(hash_of_id(id), |place| {
-            roles.get(place).is_some_and(|role| role.id == *id)
-        })
+        self.roles_by_id.find(hash_of_id(id), |place| roles.get(place).is_some_and(|role| role.id == *id))
     }
 
     pub(super) fn user_role_place(&self, user_id: &str) -> Option<usize> {
         let roles = &self.documents.user_roles;
-        self.user_roles_by_user.find(hash_of(user_id), |place| {
-            roles
-                .get(place)
-                .is_some_and(|role| *role.id.scope == *USERS_SCOPE && *role.id.code == *user_id)
-        })
+        self.user_roles_by_user.find(hash_of(user_id), |place| roles.get(place).is_some_and(|role| *role.id.scope == *USERS_SCOPE && *role.id.code == *user_id))
     }
 
     /// The roles of a user, who may come from another snapshot.
     pub(super) fn roles_of(&self, user: &User) -> Option<&RolesOfUser> {
-        let own = self
-            .documents
-            .users
-            .get(user.place as usize)
-            .filter(|own| std::ptr::eq(*own, user));
+        let own = self.documents.users.get(user.place as usize).filter(|own| std::ptr::eq(*own, user));
         let own = own.or_else(|| self.user(&user.id))?;
         self.compiled.users.get(own.place as usize)
     }
 
     fn count_bytes(&self) -> usize {
-        let lookups = [
-            &self.users_by_id,
-            &self.users_by_login,
-            &self.roles_by_id,
-            &self.user_roles_by_user,
-            &self.policies_by_id,
-            &self.tokens,
-            &self.metadata,
-        ];
+        let lookups =
+            [&self.users_by_id, &self.users_by_login, &self.roles_by_id, &self.user_roles_by_user, &self.policies_by_id, &self.tokens, &self.metadata];
         size_of::<Self>()
             + memory::of_documents(&self.documents)
             + memory::of_compiled(&self.compiled)
@@ -328,8 +252,5 @@ fn hash_of_digest(sha256: &[u8; 32]) -> u64 {
 /// The same whatever the order of the parts.
 fn hash_of_thing<'a>(entity: &str, id: impl Iterator<Item = (&'a str, &'a str)>) -> u64 {
     let parts = id.map(|(name, value)| mix(hash_folded(name.as_bytes()), hash_of(value)));
-    mix(
-        hash_folded(entity.as_bytes()),
-        parts.fold(0, u64::wrapping_add),
-    )
+    mix(hash_folded(entity.as_bytes()), parts.fold(0, u64::wrapping_add))
 }

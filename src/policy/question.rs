@@ -50,12 +50,8 @@ pub(super) enum PartOf<'a> {
 impl<'a> Question<'a> {
     /// The part of that name; of two, the first counts.
     pub(super) fn part(&self, name: &str) -> PartOf<'a> {
-        let part = self
-            .id
-            .iter()
-            .find(|(other, _)| other.eq_ignore_ascii_case(name));
-        part.and_then(|(_, value)| value.as_deref())
-            .map_or(PartOf::Unknown, PartOf::Known)
+        let part = self.id.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+        part.and_then(|(_, value)| value.as_deref()).map_or(PartOf::Unknown, PartOf::Known)
     }
 }
 

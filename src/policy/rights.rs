@@ -40,31 +40,15 @@ impl Subject<'_> {
             for (number, (activity, entity)) in (3..).zip(actions) {
                 rights.digest = append(rights.digest, number);
                 let keys = keys_of(activity, entity, &self.policies.compiled.symbols);
-                self.add_action(
-                    &mut rights,
-                    stages,
-                    application,
-                    &keys,
-                    EntityKind::of(entity),
-                );
+                self.add_action(&mut rights, stages, application, &keys, EntityKind::of(entity));
             }
         }
         rights
     }
 
-    fn add_action(
-        &self,
-        rights: &mut Rights,
-        stages: &[Stage],
-        application: &str,
-        keys: &[Option<ActionKey>],
-        kind: EntityKind,
-    ) {
+    fn add_action(&self, rights: &mut Rights, stages: &[Stage], application: &str, keys: &[Option<ActionKey>], kind: EntityKind) {
         let mut entries = Vec::new();
-        for shelf in stages
-            .iter()
-            .filter_map(|stage| self.policies.compiled.shelves.get(stage.shelf as usize))
-        {
+        for shelf in stages.iter().filter_map(|stage| self.policies.compiled.shelves.get(stage.shelf as usize)) {
             for key in keys.iter().flatten() {
                 entries.extend_from_slice(shelf.all(*key, Grant::Deny));
                 entries.extend_from_slice(shelf.all(*key, Grant::Allow));
@@ -78,28 +62,14 @@ impl Subject<'_> {
                 && self.counts(entry, policy, application, kind, rights)
             {
                 let is_new = last.replace(entry.policy) != Some(entry.policy);
-                let traits = self
-                    .policies
-                    .compiled
-                    .traits
-                    .get(entry.policy as usize)
-                    .filter(|_| is_new);
-                rights.digest = traits.map_or(rights.digest, |traits| {
-                    append(rights.digest, traits.fingerprint)
-                });
+                let traits = self.policies.compiled.traits.get(entry.policy as usize).filter(|_| is_new);
+                rights.digest = traits.map_or(rights.digest, |traits| append(rights.digest, traits.fingerprint));
             }
         }
     }
 
     /// Whether the selector could match now; notes on what its match depends.
-    fn counts(
-        &self,
-        entry: Entry,
-        policy: &PolicyDocument,
-        application: &str,
-        kind: EntityKind,
-        rights: &mut Rights,
-    ) -> bool {
+    fn counts(&self, entry: Entry, policy: &PolicyDocument, application: &str, kind: EntityKind, rights: &mut Rights) -> bool {
         let Some(selector) = policy.selectors.get(entry.selector as usize) else {
             return false;
         };
@@ -114,11 +84,7 @@ impl Subject<'_> {
         if kind != EntityKind::Feature {
             for date in &policy.dates {
                 rights.depends_on_now |= ForSpec::depends_on_now(date);
-                *(if date.is_effective() {
-                    &mut rights.uses_effective
-                } else {
-                    &mut rights.uses_as_at
-                }) = true;
+                *(if date.is_effective() { &mut rights.uses_effective } else { &mut rights.uses_as_at }) = true;
             }
         }
         true

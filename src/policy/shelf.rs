@@ -69,13 +69,7 @@ pub(super) struct Way {
 impl Way {
     /// Hash under which a selector is filed; folded, so that a Deny finds every spelling.
     fn hash(self, value: &[u8]) -> u64 {
-        mix(
-            mix(
-                self.part,
-                self.prefix.map_or(0, |length| u64::from(length) + 1),
-            ),
-            hash_folded(value),
-        )
+        mix(mix(self.part, self.prefix.map_or(0, |length| u64::from(length) + 1)), hash_folded(value))
     }
 }
 
@@ -89,10 +83,7 @@ impl Shelf {
             for (index, selector) in (0..).zip(&policy.selectors) {
                 for key in action_keys(selector, policy.grant, symbols) {
                     let side = sides.entry((key, policy.grant == Grant::Deny)).or_default();
-                    side.push(Entry {
-                        policy: *place,
-                        selector: index,
-                    });
+                    side.push(Entry { policy: *place, selector: index });
                 }
             }
         }
@@ -107,23 +98,13 @@ impl Shelf {
                 .filter_map(|entry| policies.get(entry.policy as usize).zip(Some(entry.selector)))
                 .map(|(policy, selector)| Uses::of(policy, policy.selectors.get(selector as usize)))
                 .fold(group.uses, Uses::or);
-            *(if is_deny {
-                &mut group.deny
-            } else {
-                &mut group.allow
-            }) = side;
+            *(if is_deny { &mut group.deny } else { &mut group.allow }) = side;
         }
         shelf.entries.shrink_to_fit();
         shelf
     }
 
-    fn add_side(
-        &mut self,
-        key: ActionKey,
-        is_deny: bool,
-        entries: &[Entry],
-        policies: &[PolicyDocument],
-    ) -> Side {
+    fn add_side(&mut self, key: ActionKey, is_deny: bool, entries: &[Entry], policies: &[PolicyDocument]) -> Side {
         let (filed, rest) = file(entries, policies);
         let mut ways: Vec<Way> = filed.keys().map(|(way, _)| *way).collect();
         ways.dedup();
@@ -131,61 +112,37 @@ impl Shelf {
             let span = self.add(&entries);
             self.filed.insert(mix(side_hash(key, is_deny), hash), span);
         }
-        Side {
-            all: self.add(entries),
-            rest: self.add(&rest),
-            ways: ways.into(),
-        }
+        Side { all: self.add(entries), rest: self.add(&rest), ways: ways.into() }
     }
 
     fn add(&mut self, entries: &[Entry]) -> Span {
         let place = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
         let from = place(self.entries.len());
         self.entries.extend_from_slice(entries);
-        Span {
-            from,
-            to: place(self.entries.len()),
-        }
+        Span { from, to: place(self.entries.len()) }
     }
 
     fn entries(&self, span: Span) -> &[Entry] {
-        self.entries
-            .get(span.from as usize..span.to as usize)
-            .unwrap_or_default()
+        self.entries.get(span.from as usize..span.to as usize).unwrap_or_default()
     }
 
     /// All selectors of that action and grant, in order.
     pub(super) fn all(&self, key: ActionKey, grant: Grant) -> &[Entry] {
-        self.groups
-            .get(&key)
-            .map(|group| self.entries(group.side(grant).all))
-            .unwrap_or_default()
+        self.groups.get(&key).map(|group| self.entries(group.side(grant).all)).unwrap_or_default()
     }
 
     /// What the selectors of that action look at.
     pub(super) fn uses(&self, key: ActionKey) -> Uses {
-        self.groups
-            .get(&key)
-            .map(|group| group.uses)
-            .unwrap_or_default()
+        self.groups.get(&key).map(|group| group.uses).unwrap_or_default()
     }
 
     /// What may match that action.
     pub(super) fn drawer(&self, key: ActionKey) -> Option<Drawer<'_>> {
-        self.groups.get(&key).map(|group| Drawer {
-            shelf: self,
-            key,
-            group,
-        })
+        self.groups.get(&key).map(|group| Drawer { shelf: self, key, group })
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let of_group = |group: &Group| {
-            [&group.allow, &group.deny]
-                .map(|side| side.ways.len() * size_of::<Way>())
-                .iter()
-                .sum::<usize>()
-        };
+        let of_group = |group: &Group| [&group.allow, &group.deny].map(|side| side.ways.len() * size_of::<Way>()).iter().sum::<usize>();
         self.entries.capacity() * size_of::<Entry>()
             + self.filed.capacity() * (size_of::<(u64, Span)>() + 1) * 8 / 7
             + self.groups.capacity() * (size_of::<(ActionKey, Group)>() + 1) * 8 / 7
@@ -203,13 +160,7 @@ pub(super) struct Drawer<'s> {
 
 impl Drawer<'_> {
     /// The first of the selectors with that grant that fits, before `best` if there is one already.
-    pub(super) fn first(
-        &self,
-        grant: Grant,
-        asked: &Asked<'_>,
-        best: Option<Entry>,
-        fits: &impl Fn(Entry) -> bool,
-    ) -> Option<Entry> {
+    pub(super) fn first(&self, grant: Grant, asked: &Asked<'_>, best: Option<Entry>, fits: &impl Fn(Entry) -> bool) -> Option<Entry> {
         let (shelf, side) = (self.shelf, self.group.side(grant));
         if side.ways.is_empty() {
             return first_in(shelf.entries(side.all), best, fits);
@@ -217,9 +168,7 @@ impl Drawer<'_> {
         let mut found = first_in(shelf.entries(side.rest), best, fits);
         for way in &side.ways {
             match asked.part(way.part) {
-                PartOf::Known(value) => {
-                    found = first_in(self.filed_under(grant, *way, value), found, fits)
-                }
+                PartOf::Known(value) => found = first_in(self.filed_under(grant, *way, value), found, fits),
                 // an unknown part may be anything: a Deny must be looked at, an Allow is not met
                 PartOf::Unknown if grant == Grant::Deny => {
                     return first_in(shelf.entries(side.all), best, fits);
@@ -235,11 +184,9 @@ impl Drawer<'_> {
             Some(length) => value.as_bytes().get(..length as usize),
             None => Some(value.as_bytes()),
         };
-        let place =
-            start.map(|start| mix(side_hash(self.key, grant == Grant::Deny), way.hash(start)));
+        let place = start.map(|start| mix(side_hash(self.key, grant == Grant::Deny), way.hash(start)));
         let span = place.and_then(|place| self.shelf.filed.get(&place));
-        span.map(|span| self.shelf.entries(*span))
-            .unwrap_or_default()
+        span.map(|span| self.shelf.entries(*span)).unwrap_or_default()
     }
 }
 
@@ -252,14 +199,8 @@ impl Group {
     }
 }
 
-fn first_in(
-    entries: &[Entry],
-    best: Option<Entry>,
-    fits: &impl Fn(Entry) -> bool,
-) -> Option<Entry> {
-    let earlier = entries
-        .iter()
-        .take_while(|entry| best.is_none_or(|best| **entry < best));
+fn first_in(entries: &[Entry], best: Option<Entry>, fits: &impl Fn(Entry) -> bool) -> Option<Entry> {
+    let earlier = entries.iter().take_while(|entry| best.is_none_or(|best| **entry < best));
     earlier.copied().find(|entry| fits(*entry)).or(best)
 }
 
@@ -268,19 +209,10 @@ const fn side_hash(key: ActionKey, is_deny: bool) -> u64 {
 }
 
 /// The questions that an action of the selector can match; `Any` stands for all activities.
-fn action_keys<'a>(
-    selector: &'a Selector,
-    grant: Grant,
-    symbols: &'a Symbols,
-) -> impl Iterator<Item = ActionKey> + 'a {
+fn action_keys<'a>(selector: &'a Selector, grant: Grant, symbols: &'a Symbols) -> impl Iterator<Item = ActionKey> + 'a {
     selector.actions.iter().flat_map(move |action| {
         let entity = symbols.find(&action.entity);
-        activities(&action.activity, grant).filter_map(move |activity| {
-            Some(ActionKey {
-                entity: entity?,
-                activity: symbols.find(activity)?,
-            })
-        })
+        activities(&action.activity, grant).filter_map(move |activity| Some(ActionKey { entity: entity?, activity: symbols.find(activity)? }))
     })
 }
 
@@ -304,8 +236,7 @@ fn file(entries: &[Entry], policies: &[PolicyDocument]) -> (Filed, Vec<Entry>) {
     let mut filed = Filed::new();
     let mut rest = Vec::new();
     for entry in entries {
-        let allowed =
-            filings(*entry, policies).filter(|(way, _)| ways.iter().any(|(kept, _)| kept == way));
+        let allowed = filings(*entry, policies).filter(|(way, _)| ways.iter().any(|(kept, _)| kept == way));
         match allowed.min_by_key(|filing| (counts.get(filing).copied(), *filing)) {
             Some(filing) => filed.entry(filing).or_default().push(*entry),
             None => rest.push(*entry),
@@ -316,36 +247,17 @@ fn file(entries: &[Entry], policies: &[PolicyDocument]) -> (Filed, Vec<Entry>) {
 
 /// The places at which a selector could be filed.
 fn filings(entry: Entry, policies: &[PolicyDocument]) -> impl Iterator<Item = (Way, u64)> {
-    let selector = policies
-        .get(entry.policy as usize)
-        .and_then(|policy| policy.selectors.get(entry.selector as usize));
+    let selector = policies.get(entry.policy as usize).and_then(|policy| policy.selectors.get(entry.selector as usize));
     let identifier: Option<&Identifier> = selector.and_then(|selector| match &selector.condition {
         Condition::Identifier(identifier) => Some(identifier),
         Condition::Policy(restriction) => Some(&restriction.identity),
         Condition::MatchAll | Condition::Metadata(_) => None,
     });
-    identifier
-        .into_iter()
-        .flat_map(|identifier| &identifier.0)
-        .filter_map(|part| {
-            let pattern = part
-                .pattern
-                .as_deref()
-                .filter(|pattern| !matches_anything(pattern))?;
-            let (start, has_star) = literal_start(pattern);
-            let prefix = if has_star {
-                Some(
-                    u32::try_from(start.len())
-                        .ok()
-                        .filter(|length| *length > 0)?,
-                )
-            } else {
-                None
-            };
-            let way = Way {
-                part: hash_folded(part.name.as_bytes()),
-                prefix,
-            };
-            Some((way, way.hash(start.as_bytes())))
-        })
+    identifier.into_iter().flat_map(|identifier| &identifier.0).filter_map(|part| {
+        let pattern = part.pattern.as_deref().filter(|pattern| !matches_anything(pattern))?;
+        let (start, has_star) = literal_start(pattern);
+        let prefix = if has_star { Some(u32::try_from(start.len()).ok().filter(|length| *length > 0)?) } else { None };
+        let way = Way { part: hash_folded(part.name.as_bytes()), prefix };
+        Some((way, way.hash(start.as_bytes())))
+    })
 }

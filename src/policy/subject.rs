@@ -77,29 +77,20 @@ impl<'a> Subject<'a> {
                 }
                 &*user.id
             }
-            RoleSource::Claimed {
-                user_id,
-                roles,
-                allow_administrator,
-            } => {
-                subject.is_administrator =
-                    allow_administrator && roles.iter().any(ScopedId::is_administrator);
+            RoleSource::Claimed { user_id, roles, allow_administrator } => {
+                subject.is_administrator = allow_administrator && roles.iter().any(ScopedId::is_administrator);
                 subject.claim(roles);
                 user_id
             }
         };
-        subject
-            .ranks
-            .retain(|rank| policies.is_in_force(*rank, subject.now));
+        subject.ranks.retain(|rank| policies.is_in_force(*rank, subject.now));
         subject.take_up_roles(user_id);
         subject
     }
 
     fn claim(&mut self, roles: &[RoleId]) {
         let ordinary = roles.iter().filter(|id| !id.is_administrator());
-        self.ranks = ordinary
-            .filter_map(|id| u32::try_from(self.policies.rank(id)?).ok())
-            .collect();
+        self.ranks = ordinary.filter_map(|id| u32::try_from(self.policies.rank(id)?).ok()).collect();
         self.ranks.sort_unstable();
         self.ranks.dedup();
     }
@@ -107,55 +98,31 @@ impl<'a> Subject<'a> {
     fn take_up_roles(&mut self, user_id: &str) {
         let compiled = &self.policies.compiled;
         for place in 0..self.ranks.len() {
-            if let Some((rank, holdings)) = self
-                .ranks
-                .get(place)
-                .and_then(|rank| Some((*rank, compiled.roles.get(*rank as usize)?)))
-            {
+            if let Some((rank, holdings)) = self.ranks.get(place).and_then(|rank| Some((*rank, compiled.roles.get(*rank as usize)?))) {
                 self.take_up(RolePlace::Role(rank), holdings);
             }
         }
         if let Some(place) = self.policies.user_role_place(user_id)
-            && let (Some(holdings), Ok(place)) =
-                (compiled.user_roles.get(place), u32::try_from(place))
+            && let (Some(holdings), Ok(place)) = (compiled.user_roles.get(place), u32::try_from(place))
         {
             self.take_up(RolePlace::UserRole(place), holdings);
         }
     }
 
     fn take_up(&mut self, role: RolePlace, holdings: &Holdings) {
-        self.stages
-            .extend(holdings.shelves.iter().map(|shelf| Stage {
-                role,
-                shelf: *shelf,
-            }));
-        for supervised in holdings
-            .supervised
-            .iter()
-            .filter(|rank| self.policies.is_in_force(**rank, self.now))
-        {
+        self.stages.extend(holdings.shelves.iter().map(|shelf| Stage { role, shelf: *shelf }));
+        for supervised in holdings.supervised.iter().filter(|rank| self.policies.is_in_force(**rank, self.now)) {
             let own = self.policies.compiled.roles.get(*supervised as usize);
             let shelves = own.into_iter().flat_map(|own| &own.shelves);
-            self.stages.extend(shelves.map(|shelf| Stage {
-                role,
-                shelf: *shelf,
-            }));
+            self.stages.extend(shelves.map(|shelf| Stage { role, shelf: *shelf }));
         }
     }
 
     /// `scope/code` of the roles in force, the strongest first, without the user-role.
     pub fn role_names(&self) -> impl Iterator<Item = String> {
-        let administrator = self
-            .is_administrator
-            .then_some(&self.policies.administrator);
-        let roles = self
-            .ranks
-            .iter()
-            .filter_map(|rank| self.policies.documents.roles.get(*rank as usize));
-        administrator
-            .into_iter()
-            .chain(roles.map(|role| &role.id))
-            .map(ToString::to_string)
+        let administrator = self.is_administrator.then_some(&self.policies.administrator);
+        let roles = self.ranks.iter().filter_map(|rank| self.policies.documents.roles.get(*rank as usize));
+        administrator.into_iter().chain(roles.map(|role| &role.id)).map(ToString::to_string)
     }
 
     /// Whether the policy is in force and its `if` holds; looked at once for a call.
@@ -164,23 +131,14 @@ impl<'a> Subject<'a> {
     }
 
     fn conditions_met(&self, place: u32, policy: &PolicyDocument) -> bool {
-        let slot = self
-            .policies
-            .compiled
-            .traits
-            .get(place as usize)
-            .and_then(|traits| traits.slot);
+        let slot = self.policies.compiled.traits.get(place as usize).and_then(|traits| traits.slot);
         let Some(slot) = slot else {
             return true;
         };
         let slots = self.policies.compiled.slots as usize;
-        let remembered = self
-            .conditions
-            .get_or_init(|| vec![Cell::new(None); slots].into());
+        let remembered = self.conditions.get_or_init(|| vec![Cell::new(None); slots].into());
         let cell = remembered.get(slot as usize);
-        let truth = cell
-            .and_then(Cell::get)
-            .unwrap_or_else(|| conditions_hold(&policy.conditions, policy.grant, &self.context));
+        let truth = cell.and_then(Cell::get).unwrap_or_else(|| conditions_hold(&policy.conditions, policy.grant, &self.context));
         if let Some(cell) = cell {
             cell.set(Some(truth));
         }
@@ -192,10 +150,7 @@ impl Subject<'_> {
     /// Whether time will put one of the roles in force out of it; a role that is yet to come is not looked at:
     /// its policies are other rights then.
     pub(super) fn roles_change(&self) -> bool {
-        let mut roles = self
-            .ranks
-            .iter()
-            .filter_map(|rank| self.policies.documents.roles.get(*rank as usize));
+        let mut roles = self.ranks.iter().filter_map(|rank| self.policies.documents.roles.get(*rank as usize));
         roles.any(|role| role.when.changes_after(self.now))
     }
 }
@@ -203,18 +158,12 @@ impl Subject<'_> {
 impl Policies {
     /// Whether a role is in force; nothing in its entry can put the administrator out of force.
     pub(super) fn is_in_force(&self, rank: u32, now: Instant) -> bool {
-        self.documents
-            .roles
-            .get(rank as usize)
-            .is_some_and(|role| role.id.is_administrator() || role.when.holds(now))
+        self.documents.roles.get(rank as usize).is_some_and(|role| role.id.is_administrator() || role.when.holds(now))
     }
 }
 
 impl fmt::Debug for Subject<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subject")
-            .field("roles", &self.role_names().collect::<Vec<_>>())
-            .field("context", &self.context)
-            .finish_non_exhaustive()
+        f.debug_struct("Subject").field("roles", &self.role_names().collect::<Vec<_>>()).field("context", &self.context).finish_non_exhaustive()
     }
 }

@@ -46,11 +46,7 @@ pub(super) struct Symbols {
 
 impl Default for Symbols {
     fn default() -> Self {
-        let mut symbols = Self {
-            names: Vec::new(),
-            kinds: Vec::new(),
-            places: Lookup::default(),
-        };
+        let mut symbols = Self { names: Vec::new(), kinds: Vec::new(), places: Lookup::default() };
         symbols.add(&ANY.into());
         symbols
     }
@@ -58,20 +54,13 @@ impl Default for Symbols {
 
 impl Symbols {
     pub(super) fn find(&self, name: &str) -> Option<Symbol> {
-        let is = |place: usize| {
-            self.names
-                .get(place)
-                .is_some_and(|other| other.eq_ignore_ascii_case(name))
-        };
+        let is = |place: usize| self.names.get(place).is_some_and(|other| other.eq_ignore_ascii_case(name));
         let place = self.places.find(hash_folded(name.as_bytes()), is)?;
         u32::try_from(place).ok().map(Symbol)
     }
 
     pub(super) fn kind(&self, entity: Symbol) -> EntityKind {
-        self.kinds
-            .get(entity.0 as usize)
-            .copied()
-            .unwrap_or(EntityKind::Thing)
+        self.kinds.get(entity.0 as usize).copied().unwrap_or(EntityKind::Thing)
     }
 
     pub(super) fn add(&mut self, name: &Arc<str>) -> Symbol {

@@ -27,9 +27,7 @@ impl Case {
     fn find(self, haystack: &[u8], needle: &[u8]) -> Option<usize> {
         match self {
             Self::Sensitive => memmem::find(haystack, needle),
-            Self::Insensitive => haystack
-                .windows(needle.len())
-                .position(|window| window.eq_ignore_ascii_case(needle)),
+            Self::Insensitive => haystack.windows(needle.len()).position(|window| window.eq_ignore_ascii_case(needle)),
         }
     }
 }
@@ -41,9 +39,7 @@ pub(super) fn matches_anything(pattern: &str) -> bool {
 
 /// The text before the first `*`, and whether there is a `*`.
 pub(super) fn literal_start(pattern: &str) -> (&str, bool) {
-    pattern
-        .split_once('*')
-        .map_or((pattern, false), |(start, _)| (start, true))
+    pattern.split_once('*').map_or((pattern, false), |(start, _)| (start, true))
 }
 
 /// Whether `text` as a whole fits the pattern; linear in the text for each run between two `*`.
@@ -62,23 +58,18 @@ pub(super) fn matches(pattern: &str, text: &str, case: Case) -> bool {
     let Some((body, tail)) = tail.split_at_checked(inner) else {
         return false;
     };
-    case.equal_bytes(head, start.as_bytes())
-        && case.equal_bytes(tail, end.as_bytes())
-        && contains_in_order(middle, body, case)
+    case.equal_bytes(head, start.as_bytes()) && case.equal_bytes(tail, end.as_bytes()) && contains_in_order(middle, body, case)
 }
 
 /// The earliest place of each piece leaves the most room for the next.
 fn contains_in_order(pieces: &str, mut text: &[u8], case: Case) -> bool {
-    pieces
-        .split('*')
-        .filter(|piece| !piece.is_empty())
-        .all(|piece| match case.find(text, piece.as_bytes()) {
-            Some(at) => {
-                text = text.get(at + piece.len()..).unwrap_or_default();
-                true
-            }
-            None => false,
-        })
+    pieces.split('*').filter(|piece| !piece.is_empty()).all(|piece| match case.find(text, piece.as_bytes()) {
+        Some(at) => {
+            text = text.get(at + piece.len()..).unwrap_or_default();
+            true
+        }
+        None => false,
+    })
 }
 
 #[cfg(test)]

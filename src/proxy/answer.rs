@@ -5,8 +5,8 @@ use super::body::{AnswerBody, Cut};
 use super::core::Core;
 use super::exit::Exit;
 use super::filtered::{Filtered, Halt};
-use super::{framing, ids, refuse, upgrade};
 use super::upstream::{Lease, Sent, unavailable};
+use super::{framing, ids, refuse, upgrade};
 use crate::authorize::{Answer, AnswerFilter, Refusal, RefusalName, Stop};
 use crate::observe::Outcome;
 use bytes::Bytes;
@@ -61,14 +61,7 @@ pub(super) async fn translate(core: &Rc<Core>, sent: Sent, caller: Caller, exit:
     }
 }
 
-async fn filtered(
-    core: &Rc<Core>,
-    filter: Box<AnswerFilter>,
-    mut head: Parts,
-    upstream: (Incoming, Lease),
-    caller: Caller,
-    exit: &Exit,
-) -> Translated {
+async fn filtered(core: &Rc<Core>, filter: Box<AnswerFilter>, mut head: Parts, upstream: (Incoming, Lease), caller: Caller, exit: &Exit) -> Translated {
     let is_chunked = caller.version != Version::HTTP_10;
     let held = if is_chunked { HELD_BYTES } else { core.limits.held_answer_bytes.saturating_add(1) };
     let mut filtered = Box::new(Filtered::new(core, filter, upstream, caller.authorization, exit.clone()));

@@ -133,13 +133,7 @@ impl Arrived<'_> {
     }
 
     /// Sends the admitted call up and turns its answer into the client's.
-    async fn carry(
-        &self,
-        admission: Box<Admission>,
-        mut head: Parts,
-        received: Received,
-        exit: &Exit,
-    ) -> Result<Response<AnswerBody>, Refusal> {
+    async fn carry(&self, admission: Box<Admission>, mut head: Parts, received: Received, exit: &Exit) -> Result<Response<AnswerBody>, Refusal> {
         let version = head.version;
         let authorization = self.authorization(&head);
         let is_free = admission.is_upgrade() && !admission.is_filtered() && received.is_empty();

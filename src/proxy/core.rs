@@ -70,8 +70,7 @@ impl Blueprint {
             draining: Draining::default(),
             connections,
         });
-        let accepting: Vec<_> =
-            listeners.into_iter().map(|listener| tokio::task::spawn_local(listen::accept(Rc::clone(&core), listener))).collect();
+        let accepting: Vec<_> = listeners.into_iter().map(|listener| tokio::task::spawn_local(listen::accept(Rc::clone(&core), listener))).collect();
         let is_graceful = stopped.wait_for(|stop| *stop).await.is_ok();
         for task in accepting {
             task.abort();

@@ -47,13 +47,7 @@ enum Phase {
 }
 
 impl Filtered {
-    pub(super) fn new(
-        core: &Rc<Core>,
-        filter: Box<AnswerFilter>,
-        upstream: (Incoming, Lease),
-        authorization: Option<HeaderValue>,
-        exit: Exit,
-    ) -> Self {
+    pub(super) fn new(core: &Rc<Core>, filter: Box<AnswerFilter>, upstream: (Incoming, Lease), authorization: Option<HeaderValue>, exit: Exit) -> Self {
         let (incoming, lease) = upstream;
         Self {
             patience: Patience::new(core.upstream.read_timeout()),

@@ -38,7 +38,10 @@ pub(super) fn overloaded(world: &World, id: DecisionId) -> Vec<u8> {
     for (name, value) in refusal.headers() {
         answer.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
     }
-    let rest = format!("cache-control: private, no-store\r\nvary: Authorization\r\ndoorward-decision-id: {id}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    let rest = format!(
+        "cache-control: private, no-store\r\nvary: Authorization\r\ndoorward-decision-id: {id}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
     answer.extend_from_slice(rest.as_bytes());
     answer.extend_from_slice(&body);
     answer

@@ -54,8 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientStream<S> {
     }
 
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let lingering =
-            self.lingering.get_or_insert_with(|| Lingering { until: Box::pin(tokio::time::sleep(LINGER)), bytes_left: LINGER_BYTES });
+        let lingering = self.lingering.get_or_insert_with(|| Lingering { until: Box::pin(tokio::time::sleep(LINGER)), bytes_left: LINGER_BYTES });
         let mut space = [0_u8; 4096];
         loop {
             let mut buffer = ReadBuf::new(&mut space);

@@ -62,13 +62,7 @@ impl KeyHolder {
     /// Holds no keys yet; `refresh` is the regular interval, `cooldown` the least time between two
     /// attempts for unknown keys.
     #[must_use]
-    pub fn new(
-        name: &str,
-        origin: KeyOrigin,
-        refresh: Duration,
-        cooldown: Duration,
-        surroundings: Surroundings,
-    ) -> Self {
+    pub fn new(name: &str, origin: KeyOrigin, refresh: Duration, cooldown: Duration, surroundings: Surroundings) -> Self {
         Self {
             name: name.into(),
             origin,
@@ -204,8 +198,8 @@ impl KeyHolder {
         let address = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
         let address: Uri = address.parse().map_err(|_| SourceError::Discovery("the issuer is no URL"))?;
         let document = self.ask(address).await?;
-        let document: DiscoveryDocument = serde_json::from_slice(&document)
-            .map_err(|_| SourceError::Discovery("it is no JSON object with `issuer` and `jwks_uri`"))?;
+        let document: DiscoveryDocument =
+            serde_json::from_slice(&document).map_err(|_| SourceError::Discovery("it is no JSON object with `issuer` and `jwks_uri`"))?;
         if document.issuer != issuer {
             return Err(SourceError::Discovery("it names another issuer"));
         }

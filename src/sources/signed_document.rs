@@ -35,12 +35,7 @@ pub(super) enum Judged {
 
 /// Judges a document: first its signature, if keys are configured, then its content, then its revision.
 /// The work is done on a thread that may block.
-pub(super) async fn judge(
-    document: &Document,
-    keys: Option<&Arc<KeyHolder>>,
-    in_force: InForce,
-    now: Timestamp,
-) -> Result<Judged, SourceError> {
+pub(super) async fn judge(document: &Document, keys: Option<&Arc<KeyHolder>>, in_force: InForce, now: Timestamp) -> Result<Judged, SourceError> {
     if let Some(keys) = keys {
         require_signature(document, keys).await?;
     }
@@ -53,9 +48,7 @@ pub(super) async fn judge(
 async fn require_signature(document: &Document, keys: &Arc<KeyHolder>) -> Result<(), SourceError> {
     let verified = verify_with(document, keys).await;
     match verified {
-        Err(SourceError::Token(error)) if error.is_unknown_key() && keys.refresh_for_unknown_key().await => {
-            verify_with(document, keys).await
-        }
+        Err(SourceError::Token(error)) if error.is_unknown_key() && keys.refresh_for_unknown_key().await => verify_with(document, keys).await,
         other => other,
     }
 }
@@ -73,9 +66,8 @@ fn understand(bytes: &[u8], in_force: &InForce, now: Timestamp) -> Result<Judged
     if in_force.digest == Some(digest) {
         return Ok(Judged::Same);
     }
-    let snapshot = Snapshot::load(bytes, now).map_err(|problems| {
-        SourceError::Problems(problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect())
-    })?;
+    let snapshot = Snapshot::load(bytes, now)
+        .map_err(|problems| SourceError::Problems(problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect()))?;
     let offered = snapshot.policies.revision();
     match in_force.revision {
         Some(in_force) if offered <= in_force => Err(SourceError::Rollback { offered, in_force }),

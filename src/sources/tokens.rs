@@ -4,9 +4,7 @@
 
 use super::{KeySets, SourceObserver};
 use crate::authorize::Identity;
-use crate::token::{
-    Bearer, Checks, MAX_TOKEN_BYTES, TokenError, Unverified, VerifiedToken, bearer, bearer_bytes, is_compact, verify,
-};
+use crate::token::{Bearer, Checks, MAX_TOKEN_BYTES, TokenError, Unverified, VerifiedToken, bearer, bearer_bytes, is_compact, verify};
 use http::HeaderMap;
 use jiff::Timestamp;
 use moka::sync::Cache;
@@ -123,14 +121,7 @@ impl Tokens {
         (is_current && now < found.token.expires_at).then_some(found.token)
     }
 
-    fn remember(
-        &self,
-        token: &str,
-        issuer: usize,
-        keys_version: u64,
-        verified: VerifiedToken,
-        now: Timestamp,
-    ) -> Arc<VerifiedToken> {
+    fn remember(&self, token: &str, issuer: usize, keys_version: u64, verified: VerifiedToken, now: Timestamp) -> Arc<VerifiedToken> {
         let verified = Arc::new(verified);
         // Between `exp` and the end of the skew a token is good, but verified every time.
         if now < verified.expires_at {

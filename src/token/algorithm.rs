@@ -37,17 +37,7 @@ pub(super) enum KeyType {
 
 impl Algorithm {
     /// Every algorithm there is, in the order of the documentation.
-    pub const ALL: [Self; 9] = [
-        Self::Rs256,
-        Self::Rs384,
-        Self::Rs512,
-        Self::Ps256,
-        Self::Ps384,
-        Self::Ps512,
-        Self::Es256,
-        Self::Es384,
-        Self::EdDsa,
-    ];
+    pub const ALL: [Self; 9] = [Self::Rs256, Self::Rs384, Self::Rs512, Self::Ps256, Self::Ps384, Self::Ps512, Self::Es256, Self::Es384, Self::EdDsa];
 
     /// The algorithms of an issuer that lists none.
     pub const DEFAULT: [Self; 3] = [Self::Rs256, Self::Es256, Self::EdDsa];

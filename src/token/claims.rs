@@ -24,8 +24,7 @@ pub(super) struct ClaimSet {
 impl ClaimSet {
     /// Reads a payload; a registered claim of the wrong type is an error, not an absence.
     pub(super) fn parse(payload: &[u8]) -> Result<Self, TokenError> {
-        let members =
-            members(payload).ok_or(TokenError::Malformed("its payload is no JSON object with distinct members"))?;
+        let members = members(payload).ok_or(TokenError::Malformed("its payload is no JSON object with distinct members"))?;
         string(&members, "sub")?;
         Ok(Self {
             issuer: string(&members, "iss")?,
@@ -99,11 +98,7 @@ impl VerifiedToken {
 }
 
 /// What the policies and the subject rules need of a claim set that was found good.
-pub(super) fn verified(
-    claims: ClaimSet,
-    rules: Arc<IssuerRules>,
-    expires_at: Timestamp,
-) -> Result<VerifiedToken, TokenError> {
+pub(super) fn verified(claims: ClaimSet, rules: Arc<IssuerRules>, expires_at: Timestamp) -> Result<VerifiedToken, TokenError> {
     let user = claims.user(&rules)?;
     let all = claims.all.iter().map(|(name, value)| (name.clone(), values(value)));
     // Null and an empty array are absent (semantics §6).

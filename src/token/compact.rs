@@ -65,8 +65,7 @@ impl Header {
             return Err(TokenError::Header("it is too long"));
         }
         let decoded = decode(encoded).ok_or(TokenError::Malformed("its header is not canonical base64url"))?;
-        let members =
-            members(&decoded).ok_or(TokenError::Malformed("its header is no JSON object with distinct members"))?;
+        let members = members(&decoded).ok_or(TokenError::Malformed("its header is no JSON object with distinct members"))?;
         refuse_extensions(&members)?;
         let algorithm = optional(&members, "alg")?.ok_or(TokenError::Header("it names no algorithm"))?;
         Ok(Self { algorithm, key_id: optional(&members, "kid")?, kind: optional(&members, "typ")? })

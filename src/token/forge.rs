@@ -4,8 +4,8 @@ use super::compact::decode;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
-    Ed25519KeyPair, KeyPair, RsaKeyPair, RsaPublicKeyComponents,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RsaKeyPair,
+    RsaPublicKeyComponents,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -36,12 +36,7 @@ impl Forge {
         Self::elliptic(id, "P-384", &ECDSA_P384_SHA384_FIXED_SIGNING, jsonwebtoken::Algorithm::ES384)
     }
 
-    fn elliptic(
-        id: &str,
-        curve: &str,
-        signing: &'static EcdsaSigningAlgorithm,
-        algorithm: jsonwebtoken::Algorithm,
-    ) -> Self {
+    fn elliptic(id: &str, curve: &str, signing: &'static EcdsaSigningAlgorithm, algorithm: jsonwebtoken::Algorithm) -> Self {
         let pair = EcdsaKeyPair::generate(signing).unwrap();
         let document = pair.to_pkcs8v1().unwrap();
         let (x, y) = pair.public_key().as_ref()[1..].split_at(pair.public_key().as_ref().len() / 2);

@@ -4,8 +4,8 @@ use super::TokenError;
 use super::algorithm::{Algorithm, KeyType};
 use super::compact::decode;
 use super::strict_json::{Members, member, members, text, texts};
+use aws_lc_rs::signature::VerificationAlgorithm;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, UnparsedPublicKey};
-use aws_lc_rs::signature::{VerificationAlgorithm};
 use jsonwebtoken::DecodingKey;
 use serde_json::value::RawValue;
 
@@ -90,8 +90,7 @@ impl KeySet {
     }
 
     fn add_all(&mut self, keys: &RawValue) -> Result<(), TokenError> {
-        let keys: Vec<&RawValue> =
-            serde_json::from_str(keys.get()).map_err(|_| TokenError::KeySet("its `keys` is no array"))?;
+        let keys: Vec<&RawValue> = serde_json::from_str(keys.get()).map_err(|_| TokenError::KeySet("its `keys` is no array"))?;
         if keys.len() > MAX_KEYS {
             return Err(TokenError::KeySet("it has too many keys"));
         }
@@ -117,13 +116,9 @@ impl KeySet {
     }
 
     fn warn_of_shared_ids(&mut self) {
-        let shared = self.keys.iter().enumerate().filter(|(index, key)| {
-            key.id.is_some() && self.keys.iter().take(*index).any(|earlier| earlier.id == key.id)
-        });
+        let shared = self.keys.iter().enumerate().filter(|(index, key)| key.id.is_some() && self.keys.iter().take(*index).any(|earlier| earlier.id == key.id));
         let warnings: Vec<_> = shared
-            .map(|(_, key)| {
-                format!("more than one key has the `kid` {:?}: a token that more than one fits is refused", key.id.as_deref().unwrap_or_default())
-            })
+            .map(|(_, key)| format!("more than one key has the `kid` {:?}: a token that more than one fits is refused", key.id.as_deref().unwrap_or_default()))
             .collect();
         self.warnings.extend(warnings);
     }

@@ -21,11 +21,7 @@ fn now() -> Timestamp {
 
 fn issuer() -> Issuer {
     Issuer {
-        rules: Arc::new(IssuerRules {
-            issuer: "https://id.example".into(),
-            roles_claim: Some("groups".into()),
-            ..IssuerRules::default()
-        }),
+        rules: Arc::new(IssuerRules { issuer: "https://id.example".into(), roles_claim: Some("groups".into()), ..IssuerRules::default() }),
         audience: vec!["api".into(), "other".into()],
         algorithms: Algorithm::ALL.to_vec(),
         clock_skew: Duration::from_secs(30),
@@ -160,7 +156,15 @@ fn headers_that_change_the_reading_are_refused() {
 #[test]
 fn another_spelling_of_the_same_token_is_refused() {
     let token = ED.token(&claims(json!({})));
-    for spelled in [format!("{token}="), format!("{token}\n"), format!(" {token}"), format!("{token}."), format!("{token}.x"), token.replace('.', ".."), token.replacen('.', "=.", 1)] {
+    for spelled in [
+        format!("{token}="),
+        format!("{token}\n"),
+        format!(" {token}"),
+        format!("{token}."),
+        format!("{token}.x"),
+        token.replace('.', ".."),
+        token.replacen('.', "=.", 1),
+    ] {
         assert!(accept(&spelled, &all_keys()).is_err(), "{spelled}");
     }
     // The last character of 64 signature bytes carries four bits that mean nothing.
@@ -408,7 +412,8 @@ fn a_signature_alone_is_verified_over_any_payload() {
 #[test]
 fn the_example_of_rfc_8037_verifies() {
     let key = br#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
-    let token = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+    let token =
+        "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
     let keys = KeySet::parse(key).unwrap();
     assert_eq!(verify_signature(token, &Algorithm::ALL, &keys).unwrap(), b"Example of Ed25519 signing");
     assert!(verify_signature(&token.replacen("RXh", "RXg", 1), &Algorithm::ALL, &keys).is_err());

@@ -70,13 +70,7 @@ impl<'t> Unverified<'t> {
 ///
 /// # Errors
 /// When it must not be accepted; [`TokenError::is_unknown_key`] says whether newer keys could help.
-pub fn verify(
-    token: Unverified<'_>,
-    issuer: &Issuer,
-    keys: &KeySet,
-    now: Timestamp,
-    checks: Checks,
-) -> Result<VerifiedToken, TokenError> {
+pub fn verify(token: Unverified<'_>, issuer: &Issuer, keys: &KeySet, now: Timestamp, checks: Checks) -> Result<VerifiedToken, TokenError> {
     if checks.issuer && token.issuer() != Some(&*issuer.rules.issuer) {
         return Err(TokenError::UnknownIssuer);
     }
@@ -118,13 +112,7 @@ pub fn verify_detached(signature: &str, content: &[u8], keys: &KeySet) -> Result
     require_signature(&parsed, signed.as_bytes(), signature, &[Algorithm::EdDsa], keys)
 }
 
-fn require_signature(
-    header: &Header,
-    signed: &[u8],
-    signature: &str,
-    algorithms: &[Algorithm],
-    keys: &KeySet,
-) -> Result<(), TokenError> {
+fn require_signature(header: &Header, signed: &[u8], signature: &str, algorithms: &[Algorithm], keys: &KeySet) -> Result<(), TokenError> {
     let algorithm = header.algorithm.parse().map_err(|()| TokenError::Algorithm)?;
     if !algorithms.contains(&algorithm) {
         return Err(TokenError::Algorithm);

@@ -50,8 +50,21 @@ async fn lookalikes_never_reach_the_upstream() {
     let upstream = Upstream::start(|_| ok("{}")).await;
     let door = Doorward::before(&upstream);
     let names = [
-        "Doorward-User", "doorward_user", "doorward.user", "DOORWARD_ROLES", "doorward-anything", "x-forwarded-for", "x_forwarded_for", "x.forwarded-host", "X-Forwarded-Port",
-        "forwarded", "x-http-method-override", "x_http_method", "X-Method-Override", "X-Original-URL", "x_rewrite_url",
+        "Doorward-User",
+        "doorward_user",
+        "doorward.user",
+        "DOORWARD_ROLES",
+        "doorward-anything",
+        "x-forwarded-for",
+        "x_forwarded_for",
+        "x.forwarded-host",
+        "X-Forwarded-Port",
+        "forwarded",
+        "x-http-method-override",
+        "x_http_method",
+        "X-Method-Override",
+        "X-Original-URL",
+        "x_rewrite_url",
     ];
     let forged: String = names.iter().map(|name| format!("{name}: forged\r\n")).collect();
     assert_eq!(ask(&door, request("GET", "/free", &forged)).await.status, 200);
@@ -78,7 +91,11 @@ async fn the_conditions_of_a_write_are_not_taken_from_it() {
     let upstream = Upstream::start(move |_| ok(body)).await;
     let door = Doorward::before(&upstream);
     let since = "Sat, 21 Nov 2026 12:00:00 GMT";
-    let head = request("PUT", "/api/portfolios", &format!("if-none-match: *\r\nif-match: \"x\"\r\nif-unmodified-since: {since}\r\nrange: bytes=0-5\r\ncontent-length: {}\r\n", body.len()));
+    let head = request(
+        "PUT",
+        "/api/portfolios",
+        &format!("if-none-match: *\r\nif-match: \"x\"\r\nif-unmodified-since: {since}\r\nrange: bytes=0-5\r\ncontent-length: {}\r\n", body.len()),
+    );
     assert_eq!(ask(&door, head + body).await.status, 200);
     let seen = upstream.only();
     assert_eq!((seen.header("if-none-match"), seen.header("if-match")), (vec!["*".to_owned()], vec!["\"x\"".to_owned()]));

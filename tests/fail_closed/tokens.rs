@@ -33,7 +33,8 @@ impl Site {
         let (key, folder) = (Key::new("one"), tempfile::tempdir().unwrap());
         let path = folder.path().join("keys.json");
         std::fs::write(&path, key.set()).unwrap();
-        let issuer = |name: &str| measured(IssuerRules { issuer: name.into(), ..IssuerRules::default() }, vec![AUDIENCE.into()], Duration::from_secs(24 * 3600));
+        let issuer =
+            |name: &str| measured(IssuerRules { issuer: name.into(), ..IssuerRules::default() }, vec![AUDIENCE.into()], Duration::from_secs(24 * 3600));
         let keys = trusting(vec![issuer(ISSUER)], &path).await;
         let upstream = Upstream::start(|_| ok("{}")).await;
         let time = Arc::new(AtomicI64::new(NOW));

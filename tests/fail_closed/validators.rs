@@ -72,7 +72,10 @@ async fn nothing_is_said_of_a_body_that_the_client_does_not_get() {
 
 #[tokio::test]
 async fn a_head_shows_no_length_and_leaves_the_connection_whole() {
-    let upstream = Upstream::start(|seen| if seen.line().starts_with("HEAD") { Reply::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n".into()) } else { ok(&portfolios(4)) }).await;
+    let upstream = Upstream::start(|seen| {
+        if seen.line().starts_with("HEAD") { Reply::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n".into()) } else { ok(&portfolios(4)) }
+    })
+    .await;
     let door = Doorward::before(&upstream);
     let mut client = Client::connect(door.address).await;
     for _ in 0..2 {

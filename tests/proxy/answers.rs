@@ -147,7 +147,9 @@ async fn a_filtered_answer_for_an_http_1_0_client_is_whole_or_refused() {
 
 #[tokio::test]
 async fn a_filtered_head_shows_no_length() {
-    let upstream = Upstream::start(|seen| if seen.line().starts_with("HEAD") { Reply::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n".into()) } else { ok("{}") }).await;
+    let upstream =
+        Upstream::start(|seen| if seen.line().starts_with("HEAD") { Reply::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n".into()) } else { ok("{}") })
+            .await;
     let door = Doorward::before(&upstream);
     let mut client = Client::connect(door.address).await;
     client.send(request("HEAD", "/api/portfolios", "")).await;

@@ -25,10 +25,7 @@ async fn a_head_over_its_limits_is_431_and_a_target_over_its_limit_414() {
     let upstream = Upstream::start(|_| ok("{}")).await;
     let door = Doorward::before(&upstream);
     let many: String = (0..120).map(|number| format!("x-{number}: 1\r\n")).collect();
-    for (head, status) in [
-        (request("GET", "/free", &many), 431),
-        (request("GET", "/free", &format!("x-large: {}\r\n", "x".repeat(70_000))), 431),
-    ] {
+    for (head, status) in [(request("GET", "/free", &many), 431), (request("GET", "/free", &format!("x-large: {}\r\n", "x".repeat(70_000))), 431)] {
         let mut client = Client::connect(door.address).await;
         client.try_send(head).await;
         assert_eq!(client.answer().await.status, status);

@@ -38,4 +38,3 @@ pub fn get(path: &str) -> Request<Full<Bytes>> {
 pub async fn whole(response: Response<Incoming>) -> Result<Bytes, hyper::Error> {
     within(response.into_body().collect()).await.map(|body| body.to_bytes())
 }
-

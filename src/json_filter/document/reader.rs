@@ -17,13 +17,7 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// At most `depth` brackets may be open at once.
     pub(super) fn new(bytes: &'a [u8], depth: usize) -> Self {
-        Self {
-            bytes,
-            i: 0,
-            entries: Vec::new(),
-            open: Vec::new(),
-            depth,
-        }
+        Self { bytes, i: 0, entries: Vec::new(), open: Vec::new(), depth }
     }
 
     /// The entries of all values, parents before children.
@@ -49,9 +43,7 @@ impl<'a> Reader<'a> {
         }
         self.i = scan::blank(self.bytes, self.i);
         match self.bytes.get(self.i) {
-            Some(_) => Err(FilterError::TrailingBytes {
-                offset: self.i as u64,
-            }),
+            Some(_) => Err(FilterError::TrailingBytes { offset: self.i as u64 }),
             None => Ok(self.entries),
         }
     }
@@ -59,17 +51,10 @@ impl<'a> Reader<'a> {
     fn value(&mut self, name: u32) -> Result<(), FilterError> {
         let byte = self.peek()?;
         let (start, id) = (self.i, self.entries.len());
-        self.entries.push(Entry {
-            start: small(start),
-            end: 0,
-            name,
-            next: small(id + 1),
-        });
+        self.entries.push(Entry { start: small(start), end: 0, name, next: small(id + 1) });
         if matches!(byte, b'{' | b'[') {
             if self.open.len() >= self.depth {
-                return Err(FilterError::TooDeep {
-                    offset: start as u64,
-                });
+                return Err(FilterError::TooDeep { offset: start as u64 });
             }
             self.open.push((id, byte == b'{'));
             self.i += 1;
@@ -119,16 +104,11 @@ impl<'a> Reader<'a> {
 
     fn peek(&mut self) -> Result<u8, FilterError> {
         self.i = scan::blank(self.bytes, self.i);
-        self.bytes
-            .get(self.i)
-            .copied()
-            .ok_or(FilterError::Truncated)
+        self.bytes.get(self.i).copied().ok_or(FilterError::Truncated)
     }
 
     fn syntax(&self) -> FilterError {
-        FilterError::Syntax {
-            offset: self.i as u64,
-        }
+        FilterError::Syntax { offset: self.i as u64 }
     }
 }
 

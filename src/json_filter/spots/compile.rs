@@ -14,11 +14,7 @@ const MOST_SPOTS: usize = 10_000;
 const MOST_NAMES: usize = 128;
 
 impl Spots {
-    pub(in super::super) fn compile(
-        rules: &[Rule],
-        strip: &[Pattern],
-        names: &PropertyNames,
-    ) -> Result<Self, PatternError> {
+    pub(in super::super) fn compile(rules: &[Rule], strip: &[Pattern], names: &PropertyNames) -> Result<Self, PatternError> {
         let mut trails = Vec::new();
         for (number, rule) in rules.iter().enumerate() {
             lay_rule(number, rule, names, &mut trails);
@@ -31,11 +27,7 @@ impl Spots {
 
     pub(in super::super) fn compile_singles(rules: &[Rule]) -> Result<Self, PatternError> {
         let mut trails = Vec::new();
-        for (number, rule) in rules
-            .iter()
-            .enumerate()
-            .filter(|(_, rule)| rule.place.is_single())
-        {
+        for (number, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.place.is_single()) {
             if let RuleKind::Items { facts, .. } = &rule.kind {
                 trails.push(Trail::place(number, rule, End::Single(number, facts.len())));
                 lay_facts(rule, |index| End::Fact(number, index), &mut trails);
@@ -50,11 +42,7 @@ type Meant = Vec<(usize, usize)>;
 
 fn build(trails: &[Trail<'_>]) -> Result<Spots, PatternError> {
     let root: Meant = (0..trails.len()).map(|trail| (trail, 0)).collect();
-    let mut builder = Builder {
-        trails,
-        known: HashMap::new(),
-        queue: Vec::new(),
-    };
+    let mut builder = Builder { trails, known: HashMap::new(), queue: Vec::new() };
     builder.id(root)?;
     let mut all = Vec::new();
     while let Some(meant) = builder.queue.get(all.len()).cloned() {
@@ -88,10 +76,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The steps that can be taken from here.
-    fn open<'m>(
-        &self,
-        meant: &'m Meant,
-    ) -> impl Iterator<Item = (&'a Trail<'a>, TrailStep<'a>, (usize, usize))> + 'm
+    fn open<'m>(&self, meant: &'m Meant) -> impl Iterator<Item = (&'a Trail<'a>, TrailStep<'a>, (usize, usize))> + 'm
     where
         'a: 'm,
     {
@@ -102,31 +87,16 @@ impl<'a> Builder<'a> {
         })
     }
 
-    fn take(
-        &mut self,
-        meant: &Meant,
-        fits: impl Fn(TrailStep<'a>) -> bool,
-    ) -> Result<SpotId, PatternError> {
-        let taken = self
-            .open(meant)
-            .filter(|(_, step, _)| fits(*step))
-            .map(|(_, _, (t, n))| (t, n + 1));
+    fn take(&mut self, meant: &Meant, fits: impl Fn(TrailStep<'a>) -> bool) -> Result<SpotId, PatternError> {
+        let taken = self.open(meant).filter(|(_, step, _)| fits(*step)).map(|(_, _, (t, n))| (t, n + 1));
         let taken = taken.collect();
         self.id(taken)
     }
 
     fn spot(&mut self, meant: &Meant) -> Result<Spot, PatternError> {
-        let mut spot = Spot {
-            names: self.names(meant)?,
-            indexes: self.indexes(meant)?,
-            ..Spot::default()
-        };
-        spot.other_member = self.take(meant, |step| {
-            matches!(step, TrailStep::Star | TrailStep::MapProperty)
-        })?;
-        spot.other_element = self.take(meant, |step| {
-            matches!(step, TrailStep::Star | TrailStep::ListProperty)
-        })?;
+        let mut spot = Spot { names: self.names(meant)?, indexes: self.indexes(meant)?, ..Spot::default() };
+        spot.other_member = self.take(meant, |step| matches!(step, TrailStep::Star | TrailStep::MapProperty))?;
+        spot.other_element = self.take(meant, |step| matches!(step, TrailStep::Star | TrailStep::ListProperty))?;
         for &(trail, taken) in meant {
             let Some(trail) = self.trails.get(trail) else {
                 continue;
@@ -166,11 +136,7 @@ impl<'a> Builder<'a> {
                 TrailStep::ListProperty => false,
             };
             let bit = if followed { 1 << number } else { 0 };
-            edges.push(NameEdge {
-                name: name.into(),
-                to: self.take(meant, fits)?,
-                bit,
-            });
+            edges.push(NameEdge { name: name.into(), to: self.take(meant, fits)?, bit });
         }
         Ok(edges)
     }
@@ -180,10 +146,7 @@ impl<'a> Builder<'a> {
             TrailStep::Pointer(name) => index_of(name),
             _ => None,
         };
-        let mut all: Vec<usize> = self
-            .open(meant)
-            .filter_map(|(_, step, _)| pointed(step))
-            .collect();
+        let mut all: Vec<usize> = self.open(meant).filter_map(|(_, step, _)| pointed(step)).collect();
         all.sort_unstable();
         all.dedup();
         let mut edges = Vec::new();
@@ -201,11 +164,7 @@ impl<'a> Builder<'a> {
     fn weigh(&self, spot: &mut Spot, meant: &Meant) {
         let asked = |end| matches!(end, End::Item(_) | End::Property { .. } | End::Strip);
         let ends = |trail: &Trail<'_>| asked(trail.end) || trail.place.is_some();
-        let plain = |trail: &(usize, usize)| {
-            self.trails
-                .get(trail.0)
-                .is_some_and(|t| !matches!(t.end, End::Strip))
-        };
+        let plain = |trail: &(usize, usize)| self.trails.get(trail.0).is_some_and(|t| !matches!(t.end, End::Strip));
         spot.enters = self.open(meant).next().is_some();
         let judged = !spot.items.is_empty() || !spot.properties.is_empty();
         spot.unit = judged || (spot.strip && meant.iter().any(plain));
@@ -236,39 +195,16 @@ fn require(spot: &mut Spot, trail: &Trail<'_>, taken: usize) {
     let (Some(place), Some(&step)) = (trail.place, trail.steps.get(taken)) else {
         return;
     };
-    let Place {
-        rule,
-        optional,
-        properties,
-        fixed,
-    } = place;
+    let Place { rule, optional, properties, fixed } = place;
     let fixed = taken < fixed;
     let named = match step {
         TrailStep::Name(name) => Some(name),
         _ => None,
     };
-    let step = if named.is_some() {
-        Step::Name
-    } else {
-        Step::Star
-    };
-    spot.demands.push(Demand {
-        rule,
-        step,
-        optional,
-        fixed,
-        properties,
-    });
+    let step = if named.is_some() { Step::Name } else { Step::Star };
+    spot.demands.push(Demand { rule, step, optional, fixed, properties });
     if let (Some(name), true, false) = (named, fixed, properties) {
-        let bit = spot
-            .names
-            .iter()
-            .find(|edge| *edge.name == *name)
-            .map_or(0, |edge| edge.bit);
-        spot.awaits.push(Await {
-            rule,
-            bit,
-            optional,
-        });
+        let bit = spot.names.iter().find(|edge| *edge.name == *name).map_or(0, |edge| edge.bit);
+        spot.awaits.push(Await { rule, bit, optional });
     }
 }

@@ -50,26 +50,14 @@ pub(super) enum End {
 
 impl<'a> Trail<'a> {
     pub(super) fn new(steps: Vec<TrailStep<'a>>, end: End) -> Self {
-        Self {
-            steps,
-            end,
-            place: None,
-        }
+        Self { steps, end, place: None }
     }
 
     pub(super) fn place(number: usize, rule: &'a Rule, end: End) -> Self {
         let steps = steps(&rule.place);
-        let fixed = steps
-            .iter()
-            .take_while(|step| **step != TrailStep::Star)
-            .count();
+        let fixed = steps.iter().take_while(|step| **step != TrailStep::Star).count();
         let properties = rule.kind == RuleKind::Properties;
-        let place = Some(Place {
-            rule: number,
-            optional: rule.optional,
-            properties,
-            fixed,
-        });
+        let place = Some(Place { rule: number, optional: rule.optional, properties, fixed });
         Self { steps, end, place }
     }
 }
@@ -82,12 +70,7 @@ pub(super) fn steps(place: &Pattern) -> Vec<TrailStep<'_>> {
     place.segments().iter().map(step).collect()
 }
 
-pub(super) fn lay_rule<'a>(
-    number: usize,
-    rule: &'a Rule,
-    names: &'a PropertyNames,
-    trails: &mut Vec<Trail<'a>>,
-) {
+pub(super) fn lay_rule<'a>(number: usize, rule: &'a Rule, names: &'a PropertyNames, trails: &mut Vec<Trail<'a>>) {
     match &rule.kind {
         RuleKind::Pass => {}
         RuleKind::Properties => {
@@ -96,26 +79,14 @@ pub(super) fn lay_rule<'a>(
         }
         RuleKind::Items { facts, properties } => {
             let starred = rule.place.segments().last() == Some(&Segment::Star);
-            let item = End::Item(ItemEnd {
-                rule: number,
-                facts: facts.len(),
-                starred,
-            });
+            let item = End::Item(ItemEnd { rule: number, facts: facts.len(), starred });
             // A single item was decided before; what is left of it is that its names stand once.
             let single = rule.place.is_single();
-            trails.push(Trail::place(
-                number,
-                rule,
-                if single { End::Nothing } else { item },
-            ));
+            trails.push(Trail::place(number, rule, if single { End::Nothing } else { item }));
             lay_facts(
                 rule,
                 |index| {
-                    if single {
-                        End::Nothing
-                    } else {
-                        End::Fact(number, index)
-                    }
+                    if single { End::Nothing } else { End::Fact(number, index) }
                 },
                 trails,
             );
@@ -128,11 +99,7 @@ pub(super) fn lay_rule<'a>(
     }
 }
 
-pub(super) fn lay_facts<'a>(
-    rule: &'a Rule,
-    end: impl Fn(usize) -> End,
-    trails: &mut Vec<Trail<'a>>,
-) {
+pub(super) fn lay_facts<'a>(rule: &'a Rule, end: impl Fn(usize) -> End, trails: &mut Vec<Trail<'a>>) {
     let RuleKind::Items { facts, .. } = &rule.kind else {
         return;
     };
@@ -143,16 +110,8 @@ pub(super) fn lay_facts<'a>(
     }
 }
 
-fn lay_properties<'a>(
-    rule: usize,
-    to: &[TrailStep<'a>],
-    names: &'a PropertyNames,
-    trails: &mut Vec<Trail<'a>>,
-) {
-    for (step, own_key) in [
-        (TrailStep::MapProperty, false),
-        (TrailStep::ListProperty, true),
-    ] {
+fn lay_properties<'a>(rule: usize, to: &[TrailStep<'a>], names: &'a PropertyNames, trails: &mut Vec<Trail<'a>>) {
+    for (step, own_key) in [(TrailStep::MapProperty, false), (TrailStep::ListProperty, true)] {
         let to = [to, &[step]].concat();
         let inside = |name| [to.as_slice(), &[TrailStep::Name(name)]].concat();
         trails.push(Trail::new(inside(&names.date), End::PropertyDate));

@@ -2,68 +2,33 @@
 
 use super::*;
 
-fn places(
-    body: &str,
-    place: &str,
-    names: NameMatch,
-    optional: bool,
-) -> Result<Vec<String>, FilterError> {
+fn places(body: &str, place: &str, names: NameMatch, optional: bool) -> Result<Vec<String>, FilterError> {
     let document = Document::parse(body.as_bytes(), LIMITS)?;
     let found = document.items(&Pattern::parse(place).unwrap(), names, optional)?;
-    let show = |item: &Found<'_>| {
-        format!(
-            "{}={}",
-            item.key.as_deref().unwrap_or("-"),
-            String::from_utf8_lossy(item.node.raw())
-        )
-    };
+    let show = |item: &Found<'_>| format!("{}={}", item.key.as_deref().unwrap_or("-"), String::from_utf8_lossy(item.node.raw()));
     Ok(found.iter().map(show).collect())
 }
 
 #[test]
 fn items_of_a_body_are_found_in_order() {
     let exact = |body, place| places(body, place, NameMatch::Exact, false).unwrap();
-    assert_eq!(
-        exact("[1, {\"a\" : 2},null]", "/*"),
-        ["-=1", "-={\"a\" : 2}", "-=null"]
-    );
-    assert_eq!(
-        exact("{\"x\":1,\"\\u0079\":2,\"x\":3}", "/*"),
-        ["x=1", "y=2", "x=3"]
-    );
+    assert_eq!(exact("[1, {\"a\" : 2},null]", "/*"), ["-=1", "-={\"a\" : 2}", "-=null"]);
+    assert_eq!(exact("{\"x\":1,\"\\u0079\":2,\"x\":3}", "/*"), ["x=1", "y=2", "x=3"]);
     assert_eq!(exact(" 5 ", ""), ["-=5"]);
     assert_eq!(exact("null", ""), [""; 0]);
     assert_eq!(exact("{\"v\":null}", "/v/*"), [""; 0]);
-    assert_eq!(
-        exact("[{\"m\":{\"k\":1}},null,{},{\"m\":[2]}]", "/*/m/*"),
-        ["k=1", "-=2"]
-    );
+    assert_eq!(exact("[{\"m\":{\"k\":1}},null,{},{\"m\":[2]}]", "/*/m/*"), ["k=1", "-=2"]);
 }
 
 #[test]
 fn places_of_a_body_are_demanded_like_those_of_an_answer() {
     let kind = |body, place, optional| places(body, place, NameMatch::Exact, optional);
-    assert_eq!(
-        kind("{}", "/v/*", false),
-        Err(FilterError::MissingPlace { rule: 0 })
-    );
-    assert_eq!(
-        kind("null", "/v/*", false),
-        Err(FilterError::MissingPlace { rule: 0 })
-    );
+    assert_eq!(kind("{}", "/v/*", false), Err(FilterError::MissingPlace { rule: 0 }));
+    assert_eq!(kind("null", "/v/*", false), Err(FilterError::MissingPlace { rule: 0 }));
     assert_eq!(kind("{}", "/v/*", true), Ok(vec![]));
     assert_eq!(kind("null", "/v/w", true), Ok(vec![]));
-    for (body, place) in [
-        ("[]", "/v"),
-        ("1", "/*"),
-        ("{\"v\":1}", "/v/*"),
-        ("[[]]", "/*/v"),
-    ] {
-        assert_eq!(
-            kind(body, place, true),
-            Err(FilterError::WrongShape { rule: 0 }),
-            "{body}"
-        );
+    for (body, place) in [("[]", "/v"), ("1", "/*"), ("{\"v\":1}", "/v/*"), ("[[]]", "/*/v")] {
+        assert_eq!(kind(body, place, true), Err(FilterError::WrongShape { rule: 0 }), "{body}");
     }
 }
 
@@ -71,21 +36,8 @@ fn places_of_a_body_are_demanded_like_those_of_an_answer() {
 fn names_of_a_body_are_looked_up_without_case_and_stand_once() {
     let any = |body| places(body, "/Values/*", NameMatch::IgnoreAsciiCase, false);
     assert_eq!(any("{\"vALUES\":[1]}").unwrap(), ["-=1"]);
-    assert_eq!(
-        any("{\"values\":[],\"\\u0056alues\":[]}"),
-        Err(FilterError::DuplicateName {
-            name: "Values".into()
-        })
-    );
-    assert!(
-        places(
-            "{\"values\":[],\"Values\":[]}",
-            "/Values/*",
-            NameMatch::Exact,
-            false
-        )
-        .is_ok()
-    );
+    assert_eq!(any("{\"values\":[],\"\\u0056alues\":[]}"), Err(FilterError::DuplicateName { name: "Values".into() }));
+    assert!(places("{\"values\":[],\"Values\":[]}", "/Values/*", NameMatch::Exact, false).is_ok());
     assert!(any("{\"Values\":[],\"n\":1,\"N\":2,\"n\":3}").is_ok());
 }
 
@@ -94,11 +46,7 @@ fn pointers_lead_into_objects_and_arrays() {
     let body = br#"{"a":{"b":[10,{"c":true}]},"d":1,"D":2,"0":"zero"}"#;
     let document = Document::parse(body, LIMITS).unwrap();
     let at = |to: &str, names| document.root().pointer(&Pointer::parse(to).unwrap(), names);
-    let text = |to: &str| {
-        at(to, NameMatch::Exact)
-            .unwrap()
-            .map(|node| node.as_text().map(|text| text.into_owned()))
-    };
+    let text = |to: &str| at(to, NameMatch::Exact).unwrap().map(|node| node.as_text().map(|text| text.into_owned()));
     assert_eq!(text("/a/b/1/c"), Some(Some("true".into())));
     assert_eq!(text("/a/b/0"), Some(Some("10".into())));
     assert_eq!(text("/a/b/00"), None);
@@ -107,28 +55,15 @@ fn pointers_lead_into_objects_and_arrays() {
     assert_eq!(text("/0"), Some(Some("zero".into())));
     assert_eq!(text("/d/x"), None);
     assert!(at("/d", NameMatch::IgnoreAsciiCase).is_err());
-    assert_eq!(
-        at("/A/B/1/C", NameMatch::IgnoreAsciiCase)
-            .unwrap()
-            .unwrap()
-            .raw(),
-        b"true"
-    );
+    assert_eq!(at("/A/B/1/C", NameMatch::IgnoreAsciiCase).unwrap().unwrap().raw(), b"true");
 }
 
 #[test]
 fn properties_of_a_body_are_found_without_demands() {
-    let document =
-        Document::parse(br#"{"r":[{"p":{"x":1}},5,{},{"P":[2]}],"q":null}"#, LIMITS).unwrap();
+    let document = Document::parse(br#"{"r":[{"p":{"x":1}},5,{},{"P":[2]}],"q":null}"#, LIMITS).unwrap();
     let at = |place: &str| {
-        let found = document
-            .root()
-            .places(&Pattern::parse(place).unwrap(), NameMatch::IgnoreAsciiCase)
-            .unwrap();
-        found
-            .iter()
-            .map(|node| String::from_utf8_lossy(node.raw()).into_owned())
-            .collect::<Vec<_>>()
+        let found = document.root().places(&Pattern::parse(place).unwrap(), NameMatch::IgnoreAsciiCase).unwrap();
+        found.iter().map(|node| String::from_utf8_lossy(node.raw()).into_owned()).collect::<Vec<_>>()
     };
     assert_eq!(at("/r/*/p"), ["{\"x\":1}", "[2]"]);
     assert_eq!(at("/none/*"), [""; 0]);
@@ -137,10 +72,7 @@ fn properties_of_a_body_are_found_without_demands() {
 
 #[test]
 fn a_deep_body_is_read_and_dropped_without_recursion() {
-    let limits = Limits {
-        item_bytes: 0,
-        depth: 1_000_000,
-    };
+    let limits = Limits { item_bytes: 0, depth: 1_000_000 };
     let body = format!("{}{}", "[".repeat(500_000), "]".repeat(500_000));
     assert!(Document::parse(body.as_bytes(), limits).is_ok());
 }
@@ -148,51 +80,21 @@ fn a_deep_body_is_read_and_dropped_without_recursion() {
 #[test]
 fn members_and_numbers_of_a_body_stay_as_they_are() {
     let document = Document::parse(br#"{"a":1.10,"a":1e400,"b":[-0.0,"\u00e9"]}"#, LIMITS).unwrap();
-    let members: Vec<_> = document
-        .root()
-        .members()
-        .map(|(name, node)| (name, node.as_text()))
-        .collect();
-    assert_eq!(
-        members,
-        [
-            ("a".into(), Some("1.10".into())),
-            ("a".into(), Some("1e400".into())),
-            ("b".into(), None)
-        ]
-    );
-    let list = document
-        .root()
-        .member("b", NameMatch::Exact)
-        .unwrap()
-        .unwrap();
-    let texts: Vec<_> = list
-        .elements()
-        .map(|node| node.as_text().unwrap())
-        .collect();
+    let members: Vec<_> = document.root().members().map(|(name, node)| (name, node.as_text())).collect();
+    assert_eq!(members, [("a".into(), Some("1.10".into())), ("a".into(), Some("1e400".into())), ("b".into(), None)]);
+    let list = document.root().member("b", NameMatch::Exact).unwrap().unwrap();
+    let texts: Vec<_> = list.elements().map(|node| node.as_text().unwrap()).collect();
     assert_eq!(texts, ["-0.0", "é"]);
 }
 
 #[test]
 fn scalars_have_a_text_and_nothing_else_has() {
     let is = |raw: &str| text(raw.as_bytes()).map(|text| text.into_owned());
-    assert_eq!(
-        is("\"a\\n\\u00e9\\ud83d\\ude00\\/\""),
-        Some("a\né😀/".into())
-    );
+    assert_eq!(is("\"a\\n\\u00e9\\ud83d\\ude00\\/\""), Some("a\né😀/".into()));
     assert_eq!(is("\"\""), Some("".into()));
     assert_eq!(is("1.50"), Some("1.50".into()));
     assert_eq!(is("true"), Some("true".into()));
-    for raw in [
-        "null",
-        "{}",
-        "[1]",
-        "\"\\ud800\"",
-        "\"\\ud800\\u0041\"",
-        "\"\\udc00\"",
-        "\"a\\udbff\"",
-        "",
-    ] {
+    for raw in ["null", "{}", "[1]", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"a\\udbff\"", ""] {
         assert_eq!(is(raw), None, "{raw}");
     }
 }

@@ -20,12 +20,7 @@ fn with_nothing_to_remove_the_answer_is_byte_for_byte_the_same() {
 #[test]
 fn an_item_goes_with_one_adjoining_comma() {
     let keep = |expected, words: &[&'static str]| {
-        check(
-            "{\"values\":[{\"id\":\"a\"},{\"id\":\"b\"},{\"id\":\"c\"}]}",
-            &list(),
-            words,
-            expected,
-        );
+        check("{\"values\":[{\"id\":\"a\"},{\"id\":\"b\"},{\"id\":\"c\"}]}", &list(), words, expected);
     };
     keep("{\"values\":[{\"id\":\"b\"},{\"id\":\"c\"}]}", &["a"]);
     keep("{\"values\":[{\"id\":\"a\"},{\"id\":\"c\"}]}", &["b"]);
@@ -39,69 +34,28 @@ fn an_item_goes_with_one_adjoining_comma() {
 #[test]
 fn white_space_goes_with_what_is_removed_before_it() {
     let input = "{\"values\": [\n  {\"id\":\"a\"},\n  {\"id\":\"b\"},\n  {\"id\":\"c\"}\n]}";
-    check(
-        input,
-        &list(),
-        &["a"],
-        "{\"values\": [\n  {\"id\":\"b\"},\n  {\"id\":\"c\"}\n]}",
-    );
-    check(
-        input,
-        &list(),
-        &["b"],
-        "{\"values\": [\n  {\"id\":\"a\"},\n  {\"id\":\"c\"}\n]}",
-    );
-    check(
-        input,
-        &list(),
-        &["c"],
-        "{\"values\": [\n  {\"id\":\"a\"},\n  {\"id\":\"b\"}\n]}",
-    );
+    check(input, &list(), &["a"], "{\"values\": [\n  {\"id\":\"b\"},\n  {\"id\":\"c\"}\n]}");
+    check(input, &list(), &["b"], "{\"values\": [\n  {\"id\":\"a\"},\n  {\"id\":\"c\"}\n]}");
+    check(input, &list(), &["c"], "{\"values\": [\n  {\"id\":\"a\"},\n  {\"id\":\"b\"}\n]}");
     check(input, &list(), &["a", "b", "c"], "{\"values\": []}");
 }
 
 #[test]
 fn a_star_over_an_object_makes_every_value_an_item_and_its_name_the_key() {
-    let input =
-        "{\"values\":{\"x\":{\"id\":\"a\"}, \"\\u0079\":{\"id\":\"b\"},\"x\":{\"id\":\"c\"}}}";
-    check(
-        input,
-        &list(),
-        &["b"],
-        "{\"values\":{\"x\":{\"id\":\"a\"},\"x\":{\"id\":\"c\"}}}",
-    );
-    check(
-        input,
-        &list(),
-        &["y"],
-        "{\"values\":{\"x\":{\"id\":\"a\"},\"x\":{\"id\":\"c\"}}}",
-    );
-    check(
-        input,
-        &list(),
-        &["x"],
-        "{\"values\":{ \"\\u0079\":{\"id\":\"b\"}}}",
-    );
+    let input = "{\"values\":{\"x\":{\"id\":\"a\"}, \"\\u0079\":{\"id\":\"b\"},\"x\":{\"id\":\"c\"}}}";
+    check(input, &list(), &["b"], "{\"values\":{\"x\":{\"id\":\"a\"},\"x\":{\"id\":\"c\"}}}");
+    check(input, &list(), &["y"], "{\"values\":{\"x\":{\"id\":\"a\"},\"x\":{\"id\":\"c\"}}}");
+    check(input, &list(), &["x"], "{\"values\":{ \"\\u0079\":{\"id\":\"b\"}}}");
 }
 
 #[test]
 fn the_facts_are_raw_texts_wherever_they_stand() {
-    let plan = plan(
-        vec![rule(
-            "/values/*",
-            &["/id/scope", "/tags/1", "", "/m", "/id/none"],
-            &[],
-        )],
-        &[],
-    );
+    let plan = plan(vec![rule("/values/*", &["/id/scope", "/tags/1", "", "/m", "/id/none"], &[])], &[]);
     let mut judge = deny(&[]);
     let input = b"{\"values\":[{\"m\":{ \"k\" :[1]},\"tags\":[\"p\",\"q\"],\"id\":{\"scope\":\"\\u0055\"}}, 7 ,null]}";
     run(&plan, LIMITS, &[input], &mut judge).unwrap();
     let whole = "{\"m\":{ \"k\" :[1]},\"tags\":[\"p\",\"q\"],\"id\":{\"scope\":\"\\u0055\"}}";
-    assert_eq!(
-        judge.asked[0],
-        format!("0 - \"\\u0055\" \"q\" {whole} {{ \"k\" :[1]}} -")
-    );
+    assert_eq!(judge.asked[0], format!("0 - \"\\u0055\" \"q\" {whole} {{ \"k\" :[1]}} -"));
     assert_eq!(judge.asked[1], "0 - - - 7 - -");
     assert_eq!(judge.asked[2], "0 - - - null - -");
 }
@@ -111,11 +65,7 @@ fn null_and_scalar_elements_are_items_without_facts() {
     struct OnlyWithId;
     impl Judge for OnlyWithId {
         fn item(&mut self, _: usize, _: Option<&str>, facts: &[Option<&[u8]>]) -> ItemVerdict {
-            if facts[0].is_some() {
-                ItemVerdict::Keep
-            } else {
-                ItemVerdict::Drop
-            }
+            if facts[0].is_some() { ItemVerdict::Keep } else { ItemVerdict::Drop }
         }
         fn property(&mut self, _: usize, _: Property<'_>) -> bool {
             true
@@ -129,44 +79,25 @@ fn null_and_scalar_elements_are_items_without_facts() {
 #[test]
 fn an_escaped_identifier_is_understood() {
     let input = "{\"values\":[{\"\\u0069d\":\"\\u0055S\"},{\"\\u0069d\":\"\\u0055K\"}]}";
-    check(
-        input,
-        &list(),
-        &["UK"],
-        "{\"values\":[{\"\\u0069d\":\"\\u0055S\"}]}",
-    );
+    check(input, &list(), &["UK"], "{\"values\":[{\"\\u0069d\":\"\\u0055S\"}]}");
 }
 
 #[test]
 fn nested_rules_are_not_asked_inside_a_dropped_item() {
-    let rules = vec![
-        rule("/values/*/members/*", &["/id"], &[]),
-        rule("/values/*", &["/id"], &[]),
-    ];
+    let rules = vec![rule("/values/*/members/*", &["/id"], &[]), rule("/values/*", &["/id"], &[])];
     let plan = plan(rules, &[]);
     let input = "{\"values\":[{\"members\":[{\"id\":\"x\"}],\"id\":\"a\"},{\"id\":\"b\",\"members\":[{\"id\":\"x\"},{\"id\":\"y\"}]}]}";
-    check(
-        input,
-        &plan,
-        &["a", "x"],
-        "{\"values\":[{\"id\":\"b\",\"members\":[{\"id\":\"y\"}]}]}",
-    );
+    check(input, &plan, &["a", "x"], "{\"values\":[{\"id\":\"b\",\"members\":[{\"id\":\"y\"}]}]}");
     let mut judge = deny(&["a", "x"]);
     let (_, counts) = run(&plan, LIMITS, &[input.as_bytes()], &mut judge).unwrap();
-    assert_eq!(
-        judge.asked,
-        ["1 - \"a\"", "1 - \"b\"", "0 - \"x\"", "0 - \"y\""]
-    );
+    assert_eq!(judge.asked, ["1 - \"a\"", "1 - \"b\"", "0 - \"x\"", "0 - \"y\""]);
     assert_eq!((counts[0].items_kept, counts[0].items_removed), (1, 1));
     assert_eq!((counts[1].items_kept, counts[1].items_removed), (1, 1));
 }
 
 #[test]
 fn rules_of_one_place_are_asked_in_order_until_one_denies() {
-    let plan = plan(
-        vec![rule("/*", &["/a"], &[]), rule("/*", &["/b"], &[])],
-        &[],
-    );
+    let plan = plan(vec![rule("/*", &["/a"], &[]), rule("/*", &["/b"], &[])], &[]);
     let mut judge = deny(&["x"]);
     let input = b"[{\"a\":\"x\",\"b\":\"x\"},{\"a\":1,\"b\":\"x\"},{\"a\":1,\"b\":1}]";
     let (out, counts) = run(&plan, LIMITS, &[input], &mut judge).unwrap();
@@ -183,10 +114,7 @@ fn what_no_rule_names_passes() {
 
 #[test]
 fn a_pass_rule_demands_nothing() {
-    let pass = Rule {
-        kind: RuleKind::Pass,
-        ..rule("/failed/*", &[], &[])
-    };
+    let pass = Rule { kind: RuleKind::Pass, ..rule("/failed/*", &[], &[]) };
     let plan = plan(vec![pass], &[]);
     for input in ["{}", "[]", "1", "{\"failed\":{\"x\":1},\"failed\":2}"] {
         check(input, &plan, &[], input);
@@ -199,11 +127,7 @@ fn a_judge_that_waits_is_asked_about_everything_nested_at_once() {
     impl Judge for Waits {
         fn item(&mut self, rule: usize, _: Option<&str>, _: &[Option<&[u8]>]) -> ItemVerdict {
             self.0.push(rule);
-            if self.1 {
-                ItemVerdict::Keep
-            } else {
-                ItemVerdict::Wait
-            }
+            if self.1 { ItemVerdict::Keep } else { ItemVerdict::Wait }
         }
         fn property(&mut self, _: usize, _: Property<'_>) -> bool {
             true
@@ -215,35 +139,18 @@ fn a_judge_that_waits_is_asked_about_everything_nested_at_once() {
     let input = b"[{\"m\":[1,2]} , null]";
     let waiting = filter.write(input, &mut judge, &mut out).unwrap();
     assert_eq!(waiting, Progress::Waiting { consumed: 12 });
-    assert_eq!(
-        (judge.0.as_slice(), out.as_slice()),
-        ([0, 1, 1].as_slice(), b"[".as_slice())
-    );
-    assert_eq!(
-        filter.write(b"", &mut judge, &mut out).unwrap(),
-        Progress::Waiting { consumed: 0 }
-    );
+    assert_eq!((judge.0.as_slice(), out.as_slice()), ([0, 1, 1].as_slice(), b"[".as_slice()));
+    assert_eq!(filter.write(b"", &mut judge, &mut out).unwrap(), Progress::Waiting { consumed: 0 });
     judge.1 = true;
-    assert_eq!(
-        filter.write(&input[12..], &mut judge, &mut out).unwrap(),
-        Progress::Done
-    );
+    assert_eq!(filter.write(&input[12..], &mut judge, &mut out).unwrap(), Progress::Done);
     assert_eq!(filter.end(&mut judge, &mut out).unwrap(), Progress::Done);
     assert_eq!(out, input);
-    assert_eq!(
-        (filter.counts()[0].items_kept, filter.counts()[1].items_kept),
-        (2, 2)
-    );
+    assert_eq!((filter.counts()[0].items_kept, filter.counts()[1].items_kept), (2, 2));
 }
 
 #[test]
 fn long_lists_are_cut_anywhere() {
-    let item = |n: usize| {
-        format!(
-            "{{\"n\":\"é{n}😀\",\"id\":\"{}\",\"more\":[{n},{{\"a\":\"\\\\\"}}]}}",
-            if n.is_multiple_of(3) { "a" } else { "b" }
-        )
-    };
+    let item = |n: usize| format!("{{\"n\":\"é{n}😀\",\"id\":\"{}\",\"more\":[{n},{{\"a\":\"\\\\\"}}]}}", if n.is_multiple_of(3) { "a" } else { "b" });
     let (mut input, mut expected) = (String::new(), String::new());
     for n in 0..2500 {
         input += &format!("{},\n", item(n));
@@ -251,14 +158,8 @@ fn long_lists_are_cut_anywhere() {
             expected += &format!("{},\n", item(n));
         }
     }
-    let (input, expected) = (
-        format!("{{\"values\":[{input}0]}}"),
-        format!("{{\"values\":[\n{expected}0]}}"),
-    );
-    assert!(
-        input.len() > 128 * 1024,
-        "several pieces even if it comes whole"
-    );
+    let (input, expected) = (format!("{{\"values\":[{input}0]}}"), format!("{{\"values\":[\n{expected}0]}}"));
+    assert!(input.len() > 128 * 1024, "several pieces even if it comes whole");
     let plan = plan(vec![rule("/values/*", &["/id", "/n"], &[])], &[]);
     check(&input, &plan, &["a"], &expected);
 }

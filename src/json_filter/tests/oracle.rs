@@ -26,11 +26,7 @@ impl Step {
 
 pub(super) fn steps(place: &str) -> Vec<Step> {
     let step = |s: &str| {
-        if s == "*" {
-            Step::Star
-        } else {
-            Step::Name(s.into())
-        }
+        if s == "*" { Step::Star } else { Step::Name(s.into()) }
     };
     place.split('/').skip(1).map(step).collect()
 }
@@ -58,10 +54,7 @@ impl<'a> Oracle<'a> {
         for rule in rules {
             let place = steps(&rule.place.to_string());
             let mut inside = |to: &[Step]| {
-                for (step, names) in [
-                    (Step::Map, vec!["effectiveFrom"]),
-                    (Step::List, vec!["key", "effectiveFrom"]),
-                ] {
+                for (step, names) in [(Step::Map, vec!["effectiveFrom"]), (Step::List, vec!["key", "effectiveFrom"])] {
                     for name in names {
                         followed.push([to, &[step.clone(), Step::Name(name.into())]].concat());
                     }
@@ -84,13 +77,7 @@ impl<'a> Oracle<'a> {
             followed.push(place);
         }
         let counts = vec![RuleCounts::default(); rules.len()];
-        Self {
-            rules,
-            strip: strip.iter().map(|s| steps(s)).collect(),
-            errors: Vec::new(),
-            counts,
-            followed,
-        }
+        Self { rules, strip: strip.iter().map(|s| steps(s)).collect(), errors: Vec::new(), counts, followed }
     }
 
     pub(super) fn filter(&mut self, document: &Document<'_>, judge: &mut dyn Judge) -> String {
@@ -102,12 +89,7 @@ impl<'a> Oracle<'a> {
     }
 
     fn singles(&mut self, root: Node<'_>, judge: &mut dyn Judge) {
-        for (number, rule) in self
-            .rules
-            .iter()
-            .enumerate()
-            .filter(|(_, r)| r.place.is_single())
-        {
+        for (number, rule) in self.rules.iter().enumerate().filter(|(_, r)| r.place.is_single()) {
             let RuleKind::Items { facts, .. } = &rule.kind else {
                 continue;
             };
@@ -116,10 +98,7 @@ impl<'a> Oracle<'a> {
             let Some(node) = node.filter(|node| !node.is_null()) else {
                 continue;
             };
-            let facts: Vec<_> = facts
-                .iter()
-                .map(|f| walk(node, &f.to_string(), true).map(|n| n.raw()))
-                .collect();
+            let facts: Vec<_> = facts.iter().map(|f| walk(node, &f.to_string(), true).map(|n| n.raw())).collect();
             match judge.item(number, None, &facts) {
                 ItemVerdict::Drop => self.errors.push(FilterError::Denied { rule: number }),
                 _ => self.counts[number].items_kept += 1,
@@ -128,19 +107,10 @@ impl<'a> Oracle<'a> {
     }
 
     /// Whether the node stays; then it is printed.
-    fn node(
-        &mut self,
-        node: Node<'_>,
-        path: &mut Vec<Step>,
-        container: Option<bool>,
-        alive: bool,
-        judge: &mut dyn Judge,
-        out: &mut String,
-    ) -> bool {
+    fn node(&mut self, node: Node<'_>, path: &mut Vec<Step>, container: Option<bool>, alive: bool, judge: &mut dyn Judge, out: &mut String) -> bool {
         self.duplicates(node, path);
         let mut stays = alive && !self.strip.iter().any(|place| selects(place, path));
-        stays =
-            stays && self.item(node, path, judge) && self.property(node, path, container, judge);
+        stays = stays && self.item(node, path, judge) && self.property(node, path, container, judge);
         self.demands(node, path, stays);
         let mut printed = String::new();
         self.print(node, path, stays, judge, &mut printed);
@@ -162,10 +132,7 @@ impl<'a> Oracle<'a> {
                 Some(Step::Name(name)) if starred => Some(name.as_str()),
                 _ => None,
             };
-            let facts: Vec<_> = facts
-                .iter()
-                .map(|f| walk(node, &f.to_string(), true).map(|n| n.raw()))
-                .collect();
+            let facts: Vec<_> = facts.iter().map(|f| walk(node, &f.to_string(), true).map(|n| n.raw())).collect();
             if judge.item(number, key, &facts) == ItemVerdict::Drop {
                 self.counts[number].items_removed += 1;
                 return false;
@@ -175,23 +142,14 @@ impl<'a> Oracle<'a> {
         true
     }
 
-    fn property(
-        &mut self,
-        node: Node<'_>,
-        path: &[Step],
-        container: Option<bool>,
-        judge: &mut dyn Judge,
-    ) -> bool {
+    fn property(&mut self, node: Node<'_>, path: &[Step], container: Option<bool>, judge: &mut dyn Judge) -> bool {
         let Some((last, parent)) = path.split_last() else {
             return true;
         };
         for (number, rule) in self.rules.iter().enumerate() {
             let place = steps(&rule.place.to_string());
             let places = match &rule.kind {
-                RuleKind::Items { properties, .. } => properties
-                    .iter()
-                    .map(|p| [place.clone(), steps(&p.to_string())].concat())
-                    .collect(),
+                RuleKind::Items { properties, .. } => properties.iter().map(|p| [place.clone(), steps(&p.to_string())].concat()).collect(),
                 RuleKind::Properties => vec![place],
                 RuleKind::Pass => vec![],
             };
@@ -205,14 +163,7 @@ impl<'a> Oracle<'a> {
             };
             let fact = |name| walk(node, name, false).map(|n| n.raw());
             let key = if list { fact("/key") } else { None };
-            if !judge.property(
-                number,
-                Property {
-                    name,
-                    key,
-                    date: fact("/effectiveFrom"),
-                },
-            ) {
+            if !judge.property(number, Property { name, key, date: fact("/effectiveFrom") }) {
                 self.counts[number].properties_removed += 1;
                 return false;
             }
@@ -229,38 +180,26 @@ impl<'a> Oracle<'a> {
                 && let Step::Name(name) | Step::Pointer(name) = &trail[path.len()]
                 && names.iter().filter(|own| *own == name).count() > 1
             {
-                self.errors
-                    .push(FilterError::DuplicateName { name: name.clone() });
+                self.errors.push(FilterError::DuplicateName { name: name.clone() });
             }
         }
     }
 
     /// A single item is looked for in what the upstream sent, the others in what stays.
     fn demands(&mut self, node: Node<'_>, path: &[Step], stays: bool) {
-        for (
-            rule,
-            Rule {
-                place,
-                optional,
-                kind,
-            },
-        ) in self.rules.iter().enumerate()
-        {
+        for (rule, Rule { place, optional, kind }) in self.rules.iter().enumerate() {
             let single = place.is_single() && matches!(kind, RuleKind::Items { .. });
             if !stays && !single {
                 continue;
             }
             let place = steps(&place.to_string());
-            if *kind == RuleKind::Pass || place.len() <= path.len() || !leads_through(&place, path)
-            {
+            if *kind == RuleKind::Pass || place.len() <= path.len() || !leads_through(&place, path) {
                 continue;
             }
             let fixed = !optional && !place[..=path.len()].contains(&Step::Star);
             let quiet = *kind == RuleKind::Properties;
             match &place[path.len()] {
-                Step::Name(_) if node.is_array() => {
-                    self.errors.push(FilterError::WrongShape { rule })
-                }
+                Step::Name(_) if node.is_array() => self.errors.push(FilterError::WrongShape { rule }),
                 _ if quiet || node.is_array() => {}
                 Step::Name(name) if node.is_object() => {
                     if fixed && !node.members().any(|(own, _)| own == name.as_str()) {
@@ -268,48 +207,30 @@ impl<'a> Oracle<'a> {
                     }
                 }
                 _ if node.is_object() => {}
-                Step::Name(_) if node.is_null() && fixed => {
-                    self.errors.push(FilterError::MissingPlace { rule })
-                }
+                Step::Name(_) if node.is_null() && fixed => self.errors.push(FilterError::MissingPlace { rule }),
                 _ if node.is_null() => {}
                 _ => self.errors.push(FilterError::WrongShape { rule }),
             }
         }
     }
 
-    fn print(
-        &mut self,
-        node: Node<'_>,
-        path: &mut Vec<Step>,
-        alive: bool,
-        judge: &mut dyn Judge,
-        out: &mut String,
-    ) {
+    fn print(&mut self, node: Node<'_>, path: &mut Vec<Step>, alive: bool, judge: &mut dyn Judge, out: &mut String) {
         let text = std::str::from_utf8(node.raw()).unwrap();
         if !node.is_array() && !node.is_object() {
             return out.push_str(text);
         }
         let array = node.is_array();
         let children: Vec<(Step, Node<'_>)> = if array {
-            node.elements()
-                .enumerate()
-                .map(|(n, child)| (Step::Index(n), child))
-                .collect()
+            node.elements().enumerate().map(|(n, child)| (Step::Index(n), child)).collect()
         } else {
-            node.members()
-                .map(|(name, child)| (Step::Name(name.into_owned()), child))
-                .collect()
+            node.members().map(|(name, child)| (Step::Name(name.into_owned()), child)).collect()
         };
         let base = node.span().start;
         out.push_str(&text[..1]);
         let (mut end, mut kept_any, mut swallow) = (1, false, false);
         for (number, (step, child)) in children.into_iter().enumerate() {
             let start = child.span().start - base;
-            let comma = if number == 0 {
-                end
-            } else {
-                end + text[end..].find(',').unwrap()
-            };
+            let comma = if number == 0 { end } else { end + text[end..].find(',').unwrap() };
             let behind = if number == 0 { end } else { comma + 1 };
             path.push(step);
             let mut inside = String::new();
@@ -330,26 +251,15 @@ impl<'a> Oracle<'a> {
             swallow = !kept_any;
             end = child.span().end - base;
         }
-        out.push_str(if swallow {
-            &text[text.len() - 1..]
-        } else {
-            &text[end..]
-        });
+        out.push_str(if swallow { &text[text.len() - 1..] } else { &text[end..] });
     }
 }
 
 /// Follows a pointer, taking the first of duplicates.
 fn walk<'a>(node: Node<'a>, to: &str, indexes: bool) -> Option<Node<'a>> {
     to.split('/').skip(1).try_fold(node, |node, name| {
-        let element = || {
-            node.elements()
-                .enumerate()
-                .find(|(n, _)| indexes && n.to_string() == name)
-        };
-        let member = node
-            .members()
-            .find(|(own, _)| own == name)
-            .map(|(_, node)| node);
+        let element = || node.elements().enumerate().find(|(n, _)| indexes && n.to_string() == name);
+        let member = node.members().find(|(own, _)| own == name).map(|(_, node)| node);
         member.or_else(|| element().map(|(_, node)| node))
     })
 }

@@ -8,18 +8,8 @@ fn nested() -> Arc<FilterPlan> {
 
 #[test]
 fn the_fixed_part_must_be_there() {
-    for input in [
-        "{}",
-        "{\"Data\":{\"groups\":[]}}",
-        "{\"data\":{}}",
-        "{\"data\":null}",
-        "null",
-    ] {
-        assert_eq!(
-            refused(input, &nested(), &[]),
-            FilterError::MissingPlace { rule: 0 },
-            "{input}"
-        );
+    for input in ["{}", "{\"Data\":{\"groups\":[]}}", "{\"data\":{}}", "{\"data\":null}", "null"] {
+        assert_eq!(refused(input, &nested(), &[]), FilterError::MissingPlace { rule: 0 }, "{input}");
     }
 }
 
@@ -37,29 +27,15 @@ fn null_at_the_end_of_the_fixed_part_or_behind_a_star_is_no_items() {
 #[test]
 fn an_item_named_behind_a_star_is_none_if_it_is_null() {
     let plan = plan(vec![rule("/*/p", &[""], &[])], &[]);
-    check(
-        "[{\"p\":null},{\"p\":\"x\"},{\"p\":1}]",
-        &plan,
-        &["x"],
-        "[{\"p\":null},{},{\"p\":1}]",
-    );
+    check("[{\"p\":null},{\"p\":\"x\"},{\"p\":1}]", &plan, &["x"], "[{\"p\":null},{},{\"p\":1}]");
     let mut judge = deny(&[]);
-    run(
-        &plan,
-        LIMITS,
-        &[b"{\"k\":{\"p\":null},\"l\":{\"p\":2}}"],
-        &mut judge,
-    )
-    .unwrap();
+    run(&plan, LIMITS, &[b"{\"k\":{\"p\":null},\"l\":{\"p\":2}}"], &mut judge).unwrap();
     assert_eq!(judge.asked, ["0 - 2"]);
 }
 
 #[test]
 fn what_must_be_entered_must_be_an_object_or_behind_a_star_an_array() {
-    let optional = plan(
-        vec![optional(rule("/data/groups/*/members/*", &["/id"], &[]))],
-        &[],
-    );
+    let optional = plan(vec![optional(rule("/data/groups/*/members/*", &["/id"], &[]))], &[]);
     for input in [
         "[]",
         "5",
@@ -72,11 +48,7 @@ fn what_must_be_entered_must_be_an_object_or_behind_a_star_an_array() {
         "{\"data\":{\"groups\":[\"x\"]}}",
     ] {
         for plan in [&nested(), &optional] {
-            assert_eq!(
-                refused(input, plan, &[]),
-                FilterError::WrongShape { rule: 0 },
-                "{input}"
-            );
+            assert_eq!(refused(input, plan, &[]), FilterError::WrongShape { rule: 0 }, "{input}");
         }
     }
 }
@@ -84,83 +56,40 @@ fn what_must_be_entered_must_be_an_object_or_behind_a_star_an_array() {
 #[test]
 fn an_optional_part_may_be_missing_and_is_filtered_when_it_is_there() {
     let plan = plan(vec![optional(rule("/related/list/*", &["/id"], &[]))], &[]);
-    for input in [
-        "{}",
-        "null",
-        "{\"related\":null}",
-        "{\"related\":{}}",
-        "{\"related\":{\"list\":null}}",
-    ] {
+    for input in ["{}", "null", "{\"related\":null}", "{\"related\":{}}", "{\"related\":{\"list\":null}}"] {
         check(input, &plan, &[], input);
     }
-    check(
-        "{\"related\":{\"list\":[{\"id\":\"x\"}]}}",
-        &plan,
-        &["x"],
-        "{\"related\":{\"list\":[]}}",
-    );
+    check("{\"related\":{\"list\":[{\"id\":\"x\"}]}}", &plan, &["x"], "{\"related\":{\"list\":[]}}");
 }
 
 #[test]
 fn the_shape_inside_a_dropped_item_does_not_matter() {
-    let plan = plan(
-        vec![rule("/*", &["/id"], &[]), rule("/*/m/*", &[], &[])],
-        &[],
-    );
-    check(
-        "[{\"id\":\"x\",\"m\":5},{\"id\":1,\"m\":[]}]",
-        &plan,
-        &["x"],
-        "[{\"id\":1,\"m\":[]}]",
-    );
-    assert_eq!(
-        refused("[{\"id\":1,\"m\":5}]", &plan, &["x"]),
-        FilterError::WrongShape { rule: 1 }
-    );
+    let plan = plan(vec![rule("/*", &["/id"], &[]), rule("/*/m/*", &[], &[])], &[]);
+    check("[{\"id\":\"x\",\"m\":5},{\"id\":1,\"m\":[]}]", &plan, &["x"], "[{\"id\":1,\"m\":[]}]");
+    assert_eq!(refused("[{\"id\":1,\"m\":5}]", &plan, &["x"]), FilterError::WrongShape { rule: 1 });
 }
 
 #[test]
 fn a_followed_name_may_not_stand_twice_whatever_the_verdict() {
-    let plan = plan(
-        vec![rule("/values/*", &["/id/code"], &["/properties"])],
-        &[],
-    );
+    let plan = plan(vec![rule("/values/*", &["/id/code"], &["/properties"])], &[]);
     for (input, name) in [
         ("{\"values\":[],\"values\":[]}", "values"),
         ("{\"values\":[],\"\\u0076alues\":[]}", "values"),
         ("{\"values\":[{\"id\":{},\"id\":{\"code\":\"x\"}}]}", "id"),
-        (
-            "{\"values\":[{\"id\":{\"code\":\"x\",\"\\u0063ode\":\"x\"}}]}",
-            "code",
-        ),
-        (
-            "{\"values\":[{\"id\":{\"code\":\"x\"},\"properties\":{},\"properties\":1}]}",
-            "properties",
-        ),
-        (
-            "{\"values\":[{\"id\":1,\"properties\":{\"p\":{\"effectiveFrom\":1,\"effectiveFrom\":2}}}]}",
-            "effectiveFrom",
-        ),
-        (
-            "{\"values\":[{\"id\":1,\"properties\":[{\"key\":1,\"key\":2}]}]}",
-            "key",
-        ),
+        ("{\"values\":[{\"id\":{\"code\":\"x\",\"\\u0063ode\":\"x\"}}]}", "code"),
+        ("{\"values\":[{\"id\":{\"code\":\"x\"},\"properties\":{},\"properties\":1}]}", "properties"),
+        ("{\"values\":[{\"id\":1,\"properties\":{\"p\":{\"effectiveFrom\":1,\"effectiveFrom\":2}}}]}", "effectiveFrom"),
+        ("{\"values\":[{\"id\":1,\"properties\":[{\"key\":1,\"key\":2}]}]}", "key"),
     ] {
-        assert_eq!(
-            refused(input, &plan, &["x"]),
-            FilterError::DuplicateName { name: name.into() },
-            "{input}"
-        );
+        assert_eq!(refused(input, &plan, &["x"]), FilterError::DuplicateName { name: name.into() }, "{input}");
     }
 }
 
 #[test]
 fn other_names_may_stand_twice() {
-    let plan = plan(
-        vec![rule("/values/*", &["/id/code"], &["/properties"])],
-        &[],
-    );
-    let input = "{\"a\":1,\"values\":[{\"x\":1,\"id\":{\"c\":1,\"c\":2},\"x\":2,\"properties\":{\"p\":{\"key\":1,\"key\":1}}}],\"a\":{\"b\":1,\"b\":2},\"Values\":0}";
+    let plan = plan(vec![rule("/values/*", &["/id/code"], &["/properties"])], &[]);
+    let input =
+        "{\"a\":1,\"values\":[{\"x\":1,\"id\":{\"c\":1,\"c\":2},\"x\":2,\"properties\":{\"p\":{\"key\":1,\"key\":1}}}],\"a\":{\"b\":1,\"b\":2},\"Values\":0}";
     check(input, &plan, &[], input);
 }
 
@@ -173,17 +102,10 @@ fn a_lone_surrogate_in_a_name_equals_no_followed_name() {
 
 #[test]
 fn stripped_places_go_every_time_they_stand() {
-    let plan = plan(
-        vec![rule("/values/*", &["/id"], &[])],
-        &["/total", "/values/*/secret", "/gone/*"],
-    );
-    let input = "{\"total\":1,\"values\":[{\"id\":1,\"secret\":[{}]},{\"secret\":1,\"secret\":2,\"id\":2}], \"t\\u006ftal\" : {\"a\":[]} ,\"gone\":[1,[2],3],\"x\":1}";
-    check(
-        input,
-        &plan,
-        &[],
-        "{\"values\":[{\"id\":1},{\"id\":2}] ,\"gone\":[],\"x\":1}",
-    );
+    let plan = plan(vec![rule("/values/*", &["/id"], &[])], &["/total", "/values/*/secret", "/gone/*"]);
+    let input =
+        "{\"total\":1,\"values\":[{\"id\":1,\"secret\":[{}]},{\"secret\":1,\"secret\":2,\"id\":2}], \"t\\u006ftal\" : {\"a\":[]} ,\"gone\":[1,[2],3],\"x\":1}";
+    check(input, &plan, &[], "{\"values\":[{\"id\":1},{\"id\":2}] ,\"gone\":[],\"x\":1}");
     check("{\"values\":[]}", &plan, &[], "{\"values\":[]}");
     check("{\"total\":1,\"values\":[]}", &plan, &[], "{\"values\":[]}");
 }
@@ -191,12 +113,7 @@ fn stripped_places_go_every_time_they_stand() {
 #[test]
 fn a_stripped_member_can_still_be_a_fact() {
     let plan = plan(vec![rule("/*", &["/secret"], &[])], &["/*/secret"]);
-    check(
-        "[{\"secret\":\"x\"},{\"secret\":1,\"a\":2}]",
-        &plan,
-        &["x"],
-        "[{\"a\":2}]",
-    );
+    check("[{\"secret\":\"x\"},{\"secret\":1,\"a\":2}]", &plan, &["x"], "[{\"a\":2}]");
 }
 
 #[test]
@@ -217,10 +134,7 @@ fn patterns_and_pointers_are_read_strictly() {
 #[test]
 fn the_whole_document_cannot_be_stripped() {
     let all = vec![Pattern::parse("").unwrap()];
-    assert_eq!(
-        FilterPlan::new(vec![], all, PropertyNames::default()).err(),
-        Some(PatternError::StripsAll)
-    );
+    assert_eq!(FilterPlan::new(vec![], all, PropertyNames::default()).err(), Some(PatternError::StripsAll));
 }
 
 #[test]

@@ -52,68 +52,37 @@ fn name() -> impl Strategy<Value = &'static str> {
 }
 
 fn value() -> impl Strategy<Value = String> {
-    let scalars = vec![
-        "null",
-        "1",
-        "-0.5e+10",
-        "true",
-        "false",
-        "\"\"",
-        "\"x\"",
-        "\"é\\u00e9\\\"😀\"",
-        "0",
-        "\"\\ud800\"",
-        "{}",
-        "[]",
-    ];
+    let scalars = vec!["null", "1", "-0.5e+10", "true", "false", "\"\"", "\"x\"", "\"é\\u00e9\\\"😀\"", "0", "\"\\ud800\"", "{}", "[]"];
     let leaf = select(scalars).prop_map(str::to_owned);
     leaf.prop_recursive(5, 60, 5, |inner| {
         let element = (blank(), inner.clone(), blank()).prop_map(|(a, v, b)| format!("{a}{v}{b}"));
-        let array = (blank(), prop::collection::vec(element, 0..5)).prop_map(|(a, all)| {
-            format!(
-                "[{}]",
-                if all.is_empty() {
-                    a.to_owned()
-                } else {
-                    all.join(",")
-                }
-            )
-        });
-        let member = (blank(), name(), blank(), blank(), inner, blank())
-            .prop_map(|(a, n, b, c, v, d)| (n, format!("{a}\"{n}\"{b}:{c}{v}{d}")));
+        let array =
+            (blank(), prop::collection::vec(element, 0..5)).prop_map(|(a, all)| format!("[{}]", if all.is_empty() { a.to_owned() } else { all.join(",") }));
+        let member = (blank(), name(), blank(), blank(), inner, blank()).prop_map(|(a, n, b, c, v, d)| (n, format!("{a}\"{n}\"{b}:{c}{v}{d}")));
         let object = (prop::collection::vec(member, 0..6), 0..12).prop_map(|(mut all, keep)| {
             if keep > 0 {
                 let mut known = HashSet::new();
                 all.retain(|(name, _)| known.insert(if *name == "\\u0061" { "a" } else { name }));
             }
-            format!(
-                "{{{}}}",
-                all.into_iter()
-                    .map(|(_, member)| member)
-                    .collect::<Vec<_>>()
-                    .join(",")
-            )
+            format!("{{{}}}", all.into_iter().map(|(_, member)| member).collect::<Vec<_>>().join(","))
         });
         prop_oneof![1 => array, 2 => object]
     })
 }
 
 fn document() -> impl Strategy<Value = String> {
-    let shaped = prop::collection::vec(value(), 0..5)
-        .prop_map(|v| format!("{{\"a\": [{}] ,\"b\":1}}", v.join(" ,")));
+    let shaped = prop::collection::vec(value(), 0..5).prop_map(|v| format!("{{\"a\": [{}] ,\"b\":1}}", v.join(" ,")));
     let value = prop_oneof![1 => value(), 1 => shaped];
     (blank(), value, blank()).prop_map(|(a, v, b)| format!("{a}{v}{b}"))
 }
 
 fn place(most: usize, stars: u32) -> impl Strategy<Value = String> {
     let segment = prop_oneof![stars => Just("*"), 3 => select(vec!["a", "b", "c"])];
-    prop::collection::vec(segment, 0..=most)
-        .prop_map(|all| all.iter().map(|s| format!("/{s}")).collect())
+    prop::collection::vec(segment, 0..=most).prop_map(|all| all.iter().map(|s| format!("/{s}")).collect())
 }
 
 fn pointer() -> impl Strategy<Value = String> {
-    prop::collection::vec(select(vec!["a", "b", "c", "0", "1"]), 0..3)
-        .prop_map(|all| all.iter().map(|s| format!("/{s}")).collect())
+    prop::collection::vec(select(vec!["a", "b", "c", "0", "1"]), 0..3).prop_map(|all| all.iter().map(|s| format!("/{s}")).collect())
 }
 
 fn any_rule() -> impl Strategy<Value = Rule> {
@@ -123,17 +92,11 @@ fn any_rule() -> impl Strategy<Value = Rule> {
         let facts: Vec<_> = facts.iter().map(String::as_str).collect();
         let inside: Vec<_> = inside.iter().map(String::as_str).collect();
         let rule = match kind {
-            0 => Rule {
-                kind: RuleKind::Pass,
-                ..rule(&place, &[], &[])
-            },
+            0 => Rule { kind: RuleKind::Pass, ..rule(&place, &[], &[]) },
             1 | 2 => properties(&place),
             _ => rule(&place, &facts, &inside),
         };
-        Rule {
-            optional: optional > 1,
-            ..rule
-        }
+        Rule { optional: optional > 1, ..rule }
     })
 }
 

@@ -3,81 +3,43 @@
 use super::*;
 
 fn whole() -> Arc<FilterPlan> {
-    plan(
-        vec![rule("", &["/id/scope", "/id/code"], &["/properties"])],
-        &[],
-    )
+    plan(vec![rule("", &["/id/scope", "/id/code"], &["/properties"])], &[])
 }
 
 #[test]
 fn a_denied_single_item_ends_the_answer() {
-    let error = refused(
-        "{\"id\":{\"scope\":\"UK\",\"code\":\"x\"}}",
-        &whole(),
-        &["UK"],
-    );
+    let error = refused("{\"id\":{\"scope\":\"UK\",\"code\":\"x\"}}", &whole(), &["UK"]);
     assert_eq!(error, FilterError::Denied { rule: 0 });
     assert!(error.is_denied());
 }
 
 #[test]
 fn a_kept_single_item_passes_with_its_properties_filtered() {
-    let input =
-        "{\"properties\":{\"p\":1,\"q\":2},\"id\":{\"code\":1,\"scope\":\"US\"},\"tail\":[1,2]} ";
-    check(
-        input,
-        &whole(),
-        &["p"],
-        "{\"properties\":{\"q\":2},\"id\":{\"code\":1,\"scope\":\"US\"},\"tail\":[1,2]} ",
-    );
+    let input = "{\"properties\":{\"p\":1,\"q\":2},\"id\":{\"code\":1,\"scope\":\"US\"},\"tail\":[1,2]} ";
+    check(input, &whole(), &["p"], "{\"properties\":{\"q\":2},\"id\":{\"code\":1,\"scope\":\"US\"},\"tail\":[1,2]} ");
 }
 
 #[test]
 fn nothing_is_written_before_every_single_item_is_decided() {
-    let plan = plan(
-        vec![rule("/a", &["/id"], &[]), rule("/b", &["/id"], &[])],
-        &[],
-    );
+    let plan = plan(vec![rule("/a", &["/id"], &[]), rule("/b", &["/id"], &[])], &[]);
     let mut filter = Filter::new(plan, LIMITS);
     let (mut judge, mut out) = (deny(&["x"]), Vec::new());
-    filter
-        .write(
-            b"{\"big\":[1,2,3],\"a\":{\"id\":1,\"more\":[]},\"b\":{\"n\":1",
-            &mut judge,
-            &mut out,
-        )
-        .unwrap();
+    filter.write(b"{\"big\":[1,2,3],\"a\":{\"id\":1,\"more\":[]},\"b\":{\"n\":1", &mut judge, &mut out).unwrap();
     assert_eq!((judge.asked.len(), out.len()), (0, 0));
     filter.write(b",\"id\":2", &mut judge, &mut out).unwrap();
-    assert!(
-        out.is_empty(),
-        "a number has not ended before the next byte"
-    );
+    assert!(out.is_empty(), "a number has not ended before the next byte");
     filter.write(b",", &mut judge, &mut out).unwrap();
     assert_eq!(judge.asked, ["0 - 1", "1 - 2"]);
-    assert_eq!(
-        out,
-        b"{\"big\":[1,2,3],\"a\":{\"id\":1,\"more\":[]},\"b\":{\"n\":1,\"id\":2"
-    );
+    assert_eq!(out, b"{\"big\":[1,2,3],\"a\":{\"id\":1,\"more\":[]},\"b\":{\"n\":1,\"id\":2");
     filter.write(b"\"c", &mut judge, &mut out).unwrap();
-    assert!(
-        out.ends_with(b"\"id\":2"),
-        "the next member's name waits for its fate"
-    );
+    assert!(out.ends_with(b"\"id\":2"), "the next member's name waits for its fate");
     assert!(filter.end(&mut judge, &mut out).is_err());
 }
 
 #[test]
 fn a_single_item_that_is_decided_streams_whatever_its_size() {
-    let limits = Limits {
-        item_bytes: 100,
-        depth: 128,
-    };
-    let input = format!(
-        "{{\"id\":{{\"scope\":1,\"code\":2}},\"big\":\"{}\",\"n\":[{}1]}}",
-        "x".repeat(300_000),
-        "1,".repeat(99_000)
-    );
+    let limits = Limits { item_bytes: 100, depth: 128 };
+    let input = format!("{{\"id\":{{\"scope\":1,\"code\":2}},\"big\":\"{}\",\"n\":[{}1]}}", "x".repeat(300_000), "1,".repeat(99_000));
     let ran = run_cut(&whole(), limits, input.as_bytes(), || Box::new(deny(&[])));
     assert_eq!(ran.unwrap().0, input);
 }
@@ -86,14 +48,8 @@ fn a_single_item_that_is_decided_streams_whatever_its_size() {
 fn what_is_held_for_an_undecided_single_item_is_bounded() {
     let plan = whole();
     let at = |size: usize| {
-        let limits = Limits {
-            item_bytes: 100,
-            depth: 128,
-        };
-        let input = format!(
-            "{{\"a\":\"{}\",\"id\":{{\"scope\":1,\"code\":\"\"}}}}",
-            "x".repeat(size)
-        );
+        let limits = Limits { item_bytes: 100, depth: 128 };
+        let input = format!("{{\"a\":\"{}\",\"id\":{{\"scope\":1,\"code\":\"\"}}}}", "x".repeat(size));
         run_cut(&plan, limits, input.as_bytes(), || Box::new(deny(&[])))
     };
     let held = "{\"a\":\"\",\"id\":{\"scope\":1,\"code\":\"\"".len();
@@ -105,10 +61,7 @@ fn what_is_held_for_an_undecided_single_item_is_bounded() {
 #[test]
 fn a_fact_that_stands_twice_after_the_decision_is_still_refused() {
     let input = "{\"id\":{\"scope\":1,\"code\":2},\"big\":[1,2,3],\"id\":{}}";
-    assert!(matches!(
-        refused(input, &whole(), &[]),
-        FilterError::DuplicateName { .. }
-    ));
+    assert!(matches!(refused(input, &whole(), &[]), FilterError::DuplicateName { .. }));
 }
 
 #[test]
@@ -116,26 +69,14 @@ fn a_missing_single_item_cannot_be_judged_unless_optional() {
     let plain = plan(vec![rule("/value", &["/id"], &[])], &[]);
     let may = plan(vec![optional(rule("/value", &["/id"], &[]))], &[]);
     for input in ["{\"other\":1}", "null"] {
-        assert_eq!(
-            refused(input, &plain, &[]),
-            FilterError::MissingPlace { rule: 0 }
-        );
+        assert_eq!(refused(input, &plain, &[]), FilterError::MissingPlace { rule: 0 });
         check(input, &may, &[], input);
     }
     for input in ["[1]", "\"value\"", "5", "true"] {
-        assert_eq!(
-            refused(input, &plain, &[]),
-            FilterError::WrongShape { rule: 0 }
-        );
-        assert_eq!(
-            refused(input, &may, &[]),
-            FilterError::WrongShape { rule: 0 }
-        );
+        assert_eq!(refused(input, &plain, &[]), FilterError::WrongShape { rule: 0 });
+        assert_eq!(refused(input, &may, &[]), FilterError::WrongShape { rule: 0 });
     }
-    assert!(matches!(
-        refused("{\"value\":null,\"value\":null}", &plain, &[]),
-        FilterError::DuplicateName { .. }
-    ));
+    assert!(matches!(refused("{\"value\":null,\"value\":null}", &plain, &[]), FilterError::DuplicateName { .. }));
 }
 
 #[test]
@@ -143,10 +84,7 @@ fn a_null_single_item_is_no_item_and_is_not_asked_about() {
     let plan = plan(vec![rule("/value", &[], &[]), rule("", &["/x"], &[])], &[]);
     let mut judge = deny(&[]);
     let (out, counts) = run(&plan, LIMITS, &[b"{\"value\":null}"], &mut judge).unwrap();
-    assert_eq!(
-        (out.as_str(), judge.asked.as_slice()),
-        ("{\"value\":null}", ["1 - -".to_owned()].as_slice())
-    );
+    assert_eq!((out.as_str(), judge.asked.as_slice()), ("{\"value\":null}", ["1 - -".to_owned()].as_slice()));
     assert_eq!((counts[0].items_kept, counts[1].items_kept), (0, 1));
     check("null", &whole(), &["null"], "null");
 }
@@ -157,34 +95,14 @@ fn a_bare_value_may_be_the_single_item() {
     for input in ["123", " \"text\" ", "true\n", "-1.5e3"] {
         check(input, &plan, &["no"], input);
     }
-    assert_eq!(
-        refused("12", &plan, &["12"]),
-        FilterError::Denied { rule: 0 }
-    );
+    assert_eq!(refused("12", &plan, &["12"]), FilterError::Denied { rule: 0 });
 }
 
 #[test]
 fn lists_inside_a_single_item_are_filtered_too() {
-    let plan = plan(
-        vec![
-            rule("", &["/id"], &[]),
-            rule("/portfolios/*", &["/id"], &[]),
-        ],
-        &[],
-    );
+    let plan = plan(vec![rule("", &["/id"], &[]), rule("/portfolios/*", &["/id"], &[])], &[]);
     let input = "{\"portfolios\":[{\"id\":\"a\"},{\"id\":\"b\"}],\"id\":\"g\"}";
-    check(
-        input,
-        &plan,
-        &["a"],
-        "{\"portfolios\":[{\"id\":\"b\"}],\"id\":\"g\"}",
-    );
-    assert_eq!(
-        refused(input, &plan, &["a", "g"]),
-        FilterError::Denied { rule: 0 }
-    );
-    assert_eq!(
-        refused("{\"id\":\"g\"}", &plan, &[]),
-        FilterError::MissingPlace { rule: 1 }
-    );
+    check(input, &plan, &["a"], "{\"portfolios\":[{\"id\":\"b\"}],\"id\":\"g\"}");
+    assert_eq!(refused(input, &plan, &["a", "g"]), FilterError::Denied { rule: 0 });
+    assert_eq!(refused("{\"id\":\"g\"}", &plan, &[]), FilterError::MissingPlace { rule: 1 });
 }

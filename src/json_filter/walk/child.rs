@@ -34,20 +34,13 @@ impl Walker {
         Ok(())
     }
 
-    pub(super) fn name(
-        &mut self,
-        c: &mut Cursor<'_>,
-        spots: &Spots,
-        scanned: Scan,
-    ) -> Result<(), FilterError> {
+    pub(super) fn name(&mut self, c: &mut Cursor<'_>, spots: &Spots, scanned: Scan) -> Result<(), FilterError> {
         match scanned {
             Scan::Ended(end) => {
                 c.i = end;
                 self.child.name.1 = c.offset(end - 1);
                 let raw = c.held(self.child.name);
-                let to = self.look_up(spots, |spot| {
-                    decode(raw).and_then(|name| spot.edge(name.as_bytes()))
-                })?;
+                let to = self.look_up(spots, |spot| decode(raw).and_then(|name| spot.edge(name.as_bytes())))?;
                 self.child_is(c, spots, to)?;
                 self.state = State::Colon;
                 Ok(())
@@ -66,11 +59,7 @@ impl Walker {
 
     /// Where the member just named leads, `edge` being the way to find its name.
     #[inline]
-    fn look_up<'s>(
-        &mut self,
-        spots: &'s Spots,
-        edge: impl FnOnce(&'s Spot) -> Option<&'s NameEdge>,
-    ) -> Result<SpotId, FilterError> {
+    fn look_up<'s>(&mut self, spots: &'s Spots, edge: impl FnOnce(&'s Spot) -> Option<&'s NameEdge>) -> Result<SpotId, FilterError> {
         let Some(frame) = self.frames.last_mut() else {
             return Ok(NOWHERE);
         };
@@ -81,9 +70,7 @@ impl Walker {
             return Ok(spot.other_member());
         };
         if frame.seen & edge.bit != 0 {
-            return Err(FilterError::DuplicateName {
-                name: edge.name.as_ref().into(),
-            });
+            return Err(FilterError::DuplicateName { name: edge.name.as_ref().into() });
         }
         frame.seen |= edge.bit;
         Ok(edge.to)
@@ -91,16 +78,9 @@ impl Walker {
 
     /// Starts the next element of an array.
     #[inline]
-    pub(super) fn element(
-        &mut self,
-        c: &mut Cursor<'_>,
-        spots: &Spots,
-        byte: u8,
-    ) -> Result<(), FilterError> {
+    pub(super) fn element(&mut self, c: &mut Cursor<'_>, spots: &Spots, byte: u8) -> Result<(), FilterError> {
         if let Some(frame) = self.frames.last() {
-            let to = spots
-                .at(frame.spot)
-                .map_or(NOWHERE, |spot| spot.element(frame.index));
+            let to = spots.at(frame.spot).map_or(NOWHERE, |spot| spot.element(frame.index));
             self.child_is(c, spots, to)?;
         }
         self.value(c, spots, byte)
@@ -109,12 +89,7 @@ impl Walker {
     /// Notes where the coming value stands in the plan: outside of held values this settles
     /// whether it passes, goes, or is held.
     #[inline]
-    fn child_is(
-        &mut self,
-        c: &mut Cursor<'_>,
-        spots: &Spots,
-        to: SpotId,
-    ) -> Result<(), FilterError> {
+    fn child_is(&mut self, c: &mut Cursor<'_>, spots: &Spots, to: SpotId) -> Result<(), FilterError> {
         self.child.spot = to;
         if self.unit.is_some() || self.scout.is_some() {
             return Ok(());
@@ -140,12 +115,7 @@ impl Walker {
 
     /// Starts the value whose first byte is `byte`.
     #[inline]
-    pub(super) fn value(
-        &mut self,
-        c: &mut Cursor<'_>,
-        spots: &Spots,
-        byte: u8,
-    ) -> Result<(), FilterError> {
+    pub(super) fn value(&mut self, c: &mut Cursor<'_>, spots: &Spots, byte: u8) -> Result<(), FilterError> {
         let Some(spot) = spots.at(self.child.spot) else {
             if let Some(frame) = self.frames.last_mut() {
                 frame.plain = true;
@@ -191,11 +161,7 @@ impl Walker {
             spot: self.child.spot,
             kind,
             parent: frame.node,
-            name: if frame.array {
-                None
-            } else {
-                Some(self.child.name)
-            },
+            name: if frame.array { None } else { Some(self.child.name) },
             lead: self.child.lead,
             plain_before: frame.plain,
         };
@@ -205,12 +171,7 @@ impl Walker {
 
     /// Reads over a value into which the plan does not look.
     #[inline]
-    fn unfollowed(
-        &mut self,
-        c: &mut Cursor<'_>,
-        spots: &Spots,
-        byte: u8,
-    ) -> Result<(), FilterError> {
+    fn unfollowed(&mut self, c: &mut Cursor<'_>, spots: &Spots, byte: u8) -> Result<(), FilterError> {
         if matches!(byte, b'{' | b'[') {
             self.skim.restart();
             return self.skim(c, spots);
@@ -223,12 +184,7 @@ impl Walker {
     }
 
     #[inline]
-    pub(super) fn scalar(
-        &mut self,
-        c: &mut Cursor<'_>,
-        spots: &Spots,
-        scanned: Scan,
-    ) -> Result<(), FilterError> {
+    pub(super) fn scalar(&mut self, c: &mut Cursor<'_>, spots: &Spots, scanned: Scan) -> Result<(), FilterError> {
         match scanned {
             Scan::Ended(end) => {
                 c.i = end;
@@ -267,9 +223,7 @@ impl Walker {
             }
             Skimmed::TooDeep(at) => {
                 c.i = at;
-                Err(FilterError::TooDeep {
-                    offset: self.base + at as u64,
-                })
+                Err(FilterError::TooDeep { offset: self.base + at as u64 })
             }
         }
     }

@@ -9,9 +9,7 @@ use super::{Child, Company, Frame, State, Walker};
 impl Walker {
     pub(super) fn open(&mut self, c: &mut Cursor<'_>, kind: Kind) -> Result<(), FilterError> {
         if self.frames.len() >= self.limits.depth {
-            return Err(FilterError::TooDeep {
-                offset: self.base + c.i as u64,
-            });
+            return Err(FilterError::TooDeep { offset: self.base + c.i as u64 });
         }
         self.frames.push(Frame {
             spot: self.child.spot,
@@ -59,12 +57,7 @@ impl Walker {
         }
         self.swallow = false;
         c.i += 1;
-        self.child = Child {
-            spot: frame.spot,
-            node: frame.node,
-            start: frame.start,
-            ..self.child
-        };
+        self.child = Child { spot: frame.spot, node: frame.node, start: frame.start, ..self.child };
         self.value_ends(c, spots);
         Ok(())
     }
@@ -97,10 +90,7 @@ impl Walker {
             c.skip_to(c.i);
             self.removed();
         }
-        if self
-            .unit
-            .is_some_and(|(depth, _)| depth == self.frames.len())
-        {
+        if self.unit.is_some_and(|(depth, _)| depth == self.frames.len()) {
             self.state = State::Judge;
         } else if self.frames.is_empty() {
             self.state = State::Trailing;
@@ -128,12 +118,7 @@ impl Walker {
     }
 
     #[inline]
-    pub(super) fn after(
-        &mut self,
-        c: &mut Cursor<'_>,
-        spots: &Spots,
-        byte: u8,
-    ) -> Result<(), FilterError> {
+    pub(super) fn after(&mut self, c: &mut Cursor<'_>, spots: &Spots, byte: u8) -> Result<(), FilterError> {
         let Some(frame) = self.frames.last_mut() else {
             return Err(self.syntax(c));
         };
@@ -163,19 +148,12 @@ impl Walker {
     }
 
     /// Judges the held value that has just ended. False: the judge waits.
-    pub(super) fn judge(
-        &mut self,
-        c: &mut Cursor<'_>,
-        company: &mut Company<'_>,
-    ) -> Result<bool, FilterError> {
+    pub(super) fn judge(&mut self, c: &mut Cursor<'_>, company: &mut Company<'_>) -> Result<bool, FilterError> {
         if self.oversized(c) {
             return Err(FilterError::ItemTooLarge);
         }
         let held = c.complete();
-        match self
-            .tape
-            .judge(company.spots, held, company.judge, company.counts)?
-        {
+        match self.tape.judge(company.spots, held, company.judge, company.counts)? {
             Outcome::Waiting => return Ok(false),
             Outcome::Removed => {
                 c.drop_held(c.i);

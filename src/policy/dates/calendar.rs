@@ -23,19 +23,13 @@ impl Day {
 
     /// The day of a date that exists; none for 30 February and the like.
     pub(super) fn of(year: i32, month: i32, day: i32) -> Option<Self> {
-        let is_date = (1..=9999).contains(&year)
-            && (1..=12).contains(&month)
-            && (1..=days_of_month(year, month)).contains(&day);
+        let is_date = (1..=9999).contains(&year) && (1..=12).contains(&month) && (1..=days_of_month(year, month)).contains(&day);
         is_date.then(|| Self::of_date(year, month, day))
     }
 
     /// Years are counted from 1 March, so that the leap day is the last of its year.
     fn of_date(year: i32, month: i32, day: i32) -> Self {
-        let (year, month) = if month > 2 {
-            (year, month - 3)
-        } else {
-            (year - 1, month + 9)
-        };
+        let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
         let days_before_month = (153 * month + 2) / 5;
         let days_before_year = year * 365 + year / 4 - year / 100 + year / 400;
         // 719,468 days lie between 0000-03-01 and 1970-01-01
@@ -51,11 +45,7 @@ impl Day {
         let month = (5 * in_year + 2) / 153;
         let day = in_year - (153 * month + 2) / 5 + 1;
         let year = century * 400 + year;
-        if month < 10 {
-            (year, month + 3, day)
-        } else {
-            (year + 1, month - 9, day)
-        }
+        if month < 10 { (year, month + 3, day) } else { (year + 1, month - 9, day) }
     }
 
     /// Monday is 0, Sunday 6.
@@ -94,11 +84,7 @@ impl Day {
     pub(super) fn plus_months(self, months: i64) -> Result<Self, Outside> {
         let (year, month, day) = self.civil();
         let total = (i64::from(year) * 12 + i64::from(month) - 1).saturating_add(months);
-        let outside = if total < 12 {
-            Outside::Before
-        } else {
-            Outside::After
-        };
+        let outside = if total < 12 { Outside::Before } else { Outside::After };
         let year = i32::try_from(total.div_euclid(12)).map_err(|_| outside)?;
         let month = i32::try_from(total.rem_euclid(12)).map_err(|_| outside)? + 1;
         Self::of(year, month, day.min(days_of_month(year, month))).ok_or(outside)
@@ -115,10 +101,7 @@ impl Day {
             _ => (number, weekday),
         };
         let total = weekday.saturating_add(steps);
-        let moved = total
-            .div_euclid(5)
-            .saturating_mul(7)
-            .saturating_add(total.rem_euclid(5));
+        let moved = total.div_euclid(5).saturating_mul(7).saturating_add(total.rem_euclid(5));
         number.saturating_add(moved).saturating_sub(weekday)
     }
 }
@@ -159,14 +142,7 @@ mod tests {
 
     #[test]
     fn dates_that_do_not_exist_are_none() {
-        for (year, month, day) in [
-            (2023, 2, 29),
-            (1900, 2, 29),
-            (2024, 13, 1),
-            (2024, 0, 1),
-            (2024, 4, 31),
-            (0, 1, 1),
-        ] {
+        for (year, month, day) in [(2023, 2, 29), (1900, 2, 29), (2024, 13, 1), (2024, 0, 1), (2024, 4, 31), (0, 1, 1)] {
             assert_eq!(Day::of(year, month, day), None, "{year}-{month}-{day}");
         }
         assert!(Day::of(2000, 2, 29).is_some());

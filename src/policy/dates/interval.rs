@@ -23,19 +23,13 @@ impl Interval {
     #[must_use]
     pub fn at(instant: impl Into<Instant>) -> Self {
         let instant = instant.into();
-        Self {
-            from: instant,
-            to: instant,
-        }
+        Self { from: instant, to: instant }
     }
 
     /// All times.
     #[must_use]
     pub const fn everything() -> Self {
-        Self {
-            from: Instant::MIN,
-            to: Instant::MAX,
-        }
+        Self { from: Instant::MIN, to: Instant::MAX }
     }
 
     /// The first instant.

@@ -34,15 +34,9 @@ pub struct Instant {
 
 impl Instant {
     /// 0001-01-01T00:00:00Z.
-    pub const MIN: Self = Self {
-        day: Day::MIN,
-        nanos: 0,
-    };
+    pub const MIN: Self = Self { day: Day::MIN, nanos: 0 };
     /// 9999-12-31T23:59:59.999999999Z.
-    pub const MAX: Self = Self {
-        day: Day::MAX,
-        nanos: NANOS_OF_DAY - 1,
-    };
+    pub const MAX: Self = Self { day: Day::MAX, nanos: NANOS_OF_DAY - 1 };
 
     /// The midnight that opens 31 December 9999, the wire's word for never.
     pub(super) const NEVER: Self = Self::start_of(Day::MAX);
@@ -65,18 +59,12 @@ impl Instant {
     }
 
     const fn end_of(day: Day) -> Self {
-        Self {
-            day,
-            nanos: NANOS_OF_DAY - 1,
-        }
+        Self { day, nanos: NANOS_OF_DAY - 1 }
     }
 
     /// The same time of another day.
     const fn on(self, day: Day) -> Self {
-        Self {
-            day,
-            nanos: self.nanos,
-        }
+        Self { day, nanos: self.nanos }
     }
 
     /// Moved by whole seconds; saturates.
@@ -86,10 +74,7 @@ impl Instant {
         let days = i64::from(self.day.number()).saturating_add(total.div_euclid(SECONDS_OF_DAY));
         let rest = total.rem_euclid(SECONDS_OF_DAY).unsigned_abs() * 1_000_000_000;
         match Day::at(days) {
-            Some(day) => Self {
-                day,
-                nanos: rest + self.nanos % 1_000_000_000,
-            },
+            Some(day) => Self { day, nanos: rest + self.nanos % 1_000_000_000 },
             None if days < 0 => Self::MIN,
             None => Self::MAX,
         }
@@ -106,10 +91,7 @@ impl Instant {
     /// The instant just after; none after the last.
     fn after(self) -> Option<Self> {
         if self.nanos + 1 < NANOS_OF_DAY {
-            return Some(Self {
-                nanos: self.nanos + 1,
-                ..self
-            });
+            return Some(Self { nanos: self.nanos + 1, ..self });
         }
         Some(Self::start_of(Day::at(i64::from(self.day.number()) + 1)?))
     }
@@ -121,27 +103,19 @@ impl From<Timestamp> for Instant {
         let seconds = timestamp.as_second();
         let nanos = i64::from(timestamp.subsec_nanosecond());
         // before 1970 jiff counts both down from the epoch
-        let (seconds, nanos) = if nanos < 0 {
-            (seconds - 1, nanos + 1_000_000_000)
-        } else {
-            (seconds, nanos)
-        };
+        let (seconds, nanos) = if nanos < 0 { (seconds - 1, nanos + 1_000_000_000) } else { (seconds, nanos) };
         let whole = Self::start_of(Day::EPOCH).plus_seconds(seconds);
         if whole == Self::MIN && seconds < i64::from(Day::MIN.number()) * SECONDS_OF_DAY {
             return Self::MIN;
         }
-        Self {
-            nanos: whole.nanos + nanos.unsigned_abs(),
-            ..whole
-        }
+        Self { nanos: whole.nanos + nanos.unsigned_abs(), ..whole }
     }
 }
 
 impl From<Instant> for Timestamp {
     /// Saturates at `Timestamp::MAX`, which is 26 hours before the end of 9999.
     fn from(instant: Instant) -> Self {
-        let seconds = i64::from(instant.day.number()) * SECONDS_OF_DAY
-            + i64::try_from(instant.nanos / 1_000_000_000).unwrap_or(0);
+        let seconds = i64::from(instant.day.number()) * SECONDS_OF_DAY + i64::try_from(instant.nanos / 1_000_000_000).unwrap_or(0);
         let nanos = i32::try_from(instant.nanos % 1_000_000_000).unwrap_or(0);
         Self::new(seconds, nanos).unwrap_or(Self::MAX)
     }
@@ -153,10 +127,7 @@ impl fmt::Display for Instant {
         let (year, month, day) = self.day.civil();
         let seconds = self.nanos / 1_000_000_000;
         let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
-        )?;
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
         match self.nanos % 1_000_000_000 {
             0 => f.write_str("Z"),
             nanos => write!(f, ".{}Z", format!("{nanos:09}").trim_end_matches('0')),
@@ -177,21 +148,14 @@ mod tests {
     #[test]
     fn arithmetic_saturates_at_both_ends() {
         assert_eq!(instant("0001-01-01").plus_seconds(-1), Instant::MIN);
-        assert_eq!(
-            instant("9999-12-31T23:59:59Z").plus_seconds(1),
-            Instant::MAX
-        );
+        assert_eq!(instant("9999-12-31T23:59:59Z").plus_seconds(1), Instant::MAX);
         assert_eq!(instant("2026-11-21").plus_seconds(i64::MAX), Instant::MAX);
         assert_eq!(instant("2026-11-21").plus_seconds(i64::MIN), Instant::MIN);
     }
 
     #[test]
     fn timestamps_convert_both_ways() {
-        for text in [
-            "1969-12-31T23:59:59.5Z",
-            "2026-11-21T12:00:00.000000001Z",
-            "0001-01-01T00:00:00Z",
-        ] {
+        for text in ["1969-12-31T23:59:59.5Z", "2026-11-21T12:00:00.000000001Z", "0001-01-01T00:00:00Z"] {
             let timestamp: Timestamp = text.parse().unwrap();
             assert_eq!(Instant::from(timestamp), instant(text));
             assert_eq!(Timestamp::from(instant(text)), timestamp);
@@ -203,14 +167,8 @@ mod tests {
 
     #[test]
     fn neighbours_cross_midnight() {
-        assert_eq!(
-            instant("2026-11-21").before(),
-            parse_instant("2026-11-20T23:59:59.999999999Z")
-        );
-        assert_eq!(
-            instant("2026-11-20T23:59:59.999999999Z").after(),
-            parse_instant("2026-11-21")
-        );
+        assert_eq!(instant("2026-11-21").before(), parse_instant("2026-11-20T23:59:59.999999999Z"));
+        assert_eq!(instant("2026-11-20T23:59:59.999999999Z").after(), parse_instant("2026-11-21"));
         assert_eq!(Instant::MIN.before(), None);
         assert_eq!(Instant::MAX.after(), None);
     }

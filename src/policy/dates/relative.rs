@@ -12,17 +12,11 @@ pub(in super::super) fn span(date: &RelativeDate, now: Instant) -> Option<Interv
     let anchor = anchor(date, now);
     let (first, last) = match date.relative_to {
         RelativeTo::OnDayOf => {
-            return Interval::between(
-                Instant::start_of(anchor.day()),
-                Instant::end_of(anchor.day()),
-            );
+            return Interval::between(Instant::start_of(anchor.day()), Instant::end_of(anchor.day()));
         }
         RelativeTo::Exactly => return Some(Interval::at(anchor)),
         // a unit of a day or longer compares days
-        _ if date.unit.is_of_days() => (
-            Instant::start_of(anchor.day()),
-            Instant::end_of(anchor.day()),
-        ),
+        _ if date.unit.is_of_days() => (Instant::start_of(anchor.day()), Instant::end_of(anchor.day())),
         _ => (anchor, anchor),
     };
     match date.relative_to {
@@ -96,37 +90,16 @@ mod tests {
 
     const NOW: &str = "2026-11-21T12:00:00Z";
 
-    fn date(
-        date: PointInTime,
-        adjustment: i64,
-        unit: DateUnit,
-        relative_to: RelativeTo,
-    ) -> RelativeDate {
-        RelativeDate {
-            date,
-            adjustment,
-            unit,
-            relative_to,
-        }
+    fn date(date: PointInTime, adjustment: i64, unit: DateUnit, relative_to: RelativeTo) -> RelativeDate {
+        RelativeDate { date, adjustment, unit, relative_to }
     }
 
     fn at(point: PointInTime, adjustment: i64, unit: DateUnit, now: &str) -> String {
-        anchor(
-            &date(point, adjustment, unit, RelativeTo::Exactly),
-            parse_instant(now).unwrap(),
-        )
-        .to_string()
+        anchor(&date(point, adjustment, unit, RelativeTo::Exactly), parse_instant(now).unwrap()).to_string()
     }
 
-    fn span_of(
-        adjustment: i64,
-        unit: DateUnit,
-        relative_to: RelativeTo,
-    ) -> Option<(String, String)> {
-        let span = span(
-            &date(PointInTime::Now, adjustment, unit, relative_to),
-            parse_instant(NOW).unwrap(),
-        )?;
+    fn span_of(adjustment: i64, unit: DateUnit, relative_to: RelativeTo) -> Option<(String, String)> {
+        let span = span(&date(PointInTime::Now, adjustment, unit, relative_to), parse_instant(NOW).unwrap())?;
         Some((span.from().to_string(), span.to().to_string()))
     }
 
@@ -144,10 +117,7 @@ mod tests {
         ] {
             assert_eq!(at(point, 0, DateUnit::Day, NOW), expected);
         }
-        assert_eq!(
-            at(LastBusinessDayOfMonth, 0, DateUnit::Day, "2026-10-05"),
-            "2026-10-30T00:00:00Z"
-        );
+        assert_eq!(at(LastBusinessDayOfMonth, 0, DateUnit::Day, "2026-10-05"), "2026-10-30T00:00:00Z");
     }
 
     #[test]
@@ -164,33 +134,16 @@ mod tests {
         ] {
             assert_eq!(at(Now, steps, unit, NOW), expected);
         }
-        assert_eq!(
-            at(Now, 1, DateUnit::Years, "2024-02-29"),
-            "2025-02-28T00:00:00Z"
-        );
-        assert_eq!(
-            at(
-                PointInTime::LastDayOfTheMonth,
-                1,
-                DateUnit::Months,
-                "2024-02-10"
-            ),
-            "2024-03-29T00:00:00Z"
-        );
+        assert_eq!(at(Now, 1, DateUnit::Years, "2024-02-29"), "2025-02-28T00:00:00Z");
+        assert_eq!(at(PointInTime::LastDayOfTheMonth, 1, DateUnit::Months, "2024-02-10"), "2024-03-29T00:00:00Z");
     }
 
     #[test]
     fn anchors_saturate_in_every_unit() {
         use DateUnit::*;
         for unit in [Minute, Hour, Day, BusinessDay, Weeks, Months, Years] {
-            assert_eq!(
-                at(PointInTime::Now, i64::MAX, unit, NOW),
-                Instant::MAX.to_string()
-            );
-            assert_eq!(
-                at(PointInTime::Now, i64::MIN, unit, NOW),
-                Instant::MIN.to_string()
-            );
+            assert_eq!(at(PointInTime::Now, i64::MAX, unit, NOW), Instant::MAX.to_string());
+            assert_eq!(at(PointInTime::Now, i64::MIN, unit, NOW), Instant::MIN.to_string());
         }
     }
 
@@ -198,38 +151,14 @@ mod tests {
     fn units_of_a_day_or_longer_compare_days() {
         let text = |from: &str, to: &str| Some((from.to_owned(), to.to_owned()));
         let (min, max) = (Instant::MIN.to_string(), Instant::MAX.to_string());
-        assert_eq!(
-            span_of(-7, DateUnit::Day, RelativeTo::BeforeOrOn),
-            text(&min, "2026-11-14T23:59:59.999999999Z")
-        );
-        assert_eq!(
-            span_of(-7, DateUnit::Day, RelativeTo::Before),
-            text(&min, "2026-11-13T23:59:59.999999999Z")
-        );
-        assert_eq!(
-            span_of(1, DateUnit::Weeks, RelativeTo::After),
-            text("2026-11-29T00:00:00Z", &max)
-        );
-        assert_eq!(
-            span_of(1, DateUnit::Months, RelativeTo::AfterOrOn),
-            text("2026-12-21T00:00:00Z", &max)
-        );
-        assert_eq!(
-            span_of(-2, DateUnit::Hour, RelativeTo::BeforeOrOn),
-            text(&min, "2026-11-21T10:00:00Z")
-        );
-        assert_eq!(
-            span_of(-2, DateUnit::Hour, RelativeTo::After),
-            text("2026-11-21T10:00:00.000000001Z", &max)
-        );
-        assert_eq!(
-            span_of(0, DateUnit::Minute, RelativeTo::OnDayOf),
-            text("2026-11-21T00:00:00Z", "2026-11-21T23:59:59.999999999Z")
-        );
-        assert_eq!(
-            span_of(0, DateUnit::Day, RelativeTo::Exactly),
-            text(NOW, NOW)
-        );
+        assert_eq!(span_of(-7, DateUnit::Day, RelativeTo::BeforeOrOn), text(&min, "2026-11-14T23:59:59.999999999Z"));
+        assert_eq!(span_of(-7, DateUnit::Day, RelativeTo::Before), text(&min, "2026-11-13T23:59:59.999999999Z"));
+        assert_eq!(span_of(1, DateUnit::Weeks, RelativeTo::After), text("2026-11-29T00:00:00Z", &max));
+        assert_eq!(span_of(1, DateUnit::Months, RelativeTo::AfterOrOn), text("2026-12-21T00:00:00Z", &max));
+        assert_eq!(span_of(-2, DateUnit::Hour, RelativeTo::BeforeOrOn), text(&min, "2026-11-21T10:00:00Z"));
+        assert_eq!(span_of(-2, DateUnit::Hour, RelativeTo::After), text("2026-11-21T10:00:00.000000001Z", &max));
+        assert_eq!(span_of(0, DateUnit::Minute, RelativeTo::OnDayOf), text("2026-11-21T00:00:00Z", "2026-11-21T23:59:59.999999999Z"));
+        assert_eq!(span_of(0, DateUnit::Day, RelativeTo::Exactly), text(NOW, NOW));
     }
 
     #[test]

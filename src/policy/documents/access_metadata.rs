@@ -25,28 +25,14 @@ impl AccessMetadata {
         }
         let entity = cursor.required("entity").and_then(|entity| entity.word());
         let id = cursor.required("id").map(|id| {
-            let parts = id
-                .members()
-                .filter_map(|(name, value)| Some((value.findings.word(name), value.boxed()?)));
+            let parts = id.members().filter_map(|(name, value)| Some((value.findings.word(name), value.boxed()?)));
             parts.collect::<Box<[_]>>()
         });
         let metadata = cursor.required("metadata").map(read);
-        let access = Self {
-            entity: entity?,
-            id: id?,
-            metadata: metadata?,
-        };
+        let access = Self { entity: entity?, id: id?, metadata: metadata? };
         for (index, (name, _)) in access.id.iter().enumerate() {
-            if access
-                .id
-                .iter()
-                .take(index)
-                .any(|(earlier, _)| earlier.eq_ignore_ascii_case(name))
-            {
-                cursor.problem_at(
-                    "id",
-                    format!("has the part `{name}` twice but for case; keep one of the two"),
-                );
+            if access.id.iter().take(index).any(|(earlier, _)| earlier.eq_ignore_ascii_case(name)) {
+                cursor.problem_at("id", format!("has the part `{name}` twice but for case; keep one of the two"));
             }
         }
         Some(access)
@@ -63,16 +49,7 @@ pub(in super::super) fn read_metadata(json: &[u8]) -> Option<Metadata> {
 }
 
 fn read(cursor: Cursor<'_>) -> Metadata {
-    let entries = cursor.members().map(|(key, values)| {
-        (
-            key,
-            if values.is_null() {
-                Vec::new()
-            } else {
-                read_values(values)
-            },
-        )
-    });
+    let entries = cursor.members().map(|(key, values)| (key, if values.is_null() { Vec::new() } else { read_values(values) }));
     entries.collect()
 }
 

@@ -145,22 +145,11 @@ impl DateQuality {
     /// Whether it depends on now's month.
     #[must_use]
     pub const fn is_of_the_current_month(self) -> bool {
-        matches!(
-            self,
-            Self::IsFirstDayOfTheCurrentMonth
-                | Self::IsLastDayOfTheCurrentMonth
-                | Self::IsBusinessDayOfTheCurrentMonth
-        )
+        matches!(self, Self::IsFirstDayOfTheCurrentMonth | Self::IsLastDayOfTheCurrentMonth | Self::IsBusinessDayOfTheCurrentMonth)
     }
 }
 
-const KINDS: [&str; 5] = [
-    "effectiveRange",
-    "asAtRangeForSpec",
-    "effectiveDateRelative",
-    "asAtRelative",
-    "effectiveDateHasQuality",
-];
+const KINDS: [&str; 5] = ["effectiveRange", "asAtRangeForSpec", "effectiveDateRelative", "asAtRelative", "effectiveDateHasQuality"];
 
 impl ForSpec {
     pub(super) fn read(entry: Cursor<'_>) -> Option<Self> {
@@ -169,17 +158,13 @@ impl ForSpec {
             return None;
         }
         Some(match kind {
-            "effectiveRange" => Self::EffectiveRange {
-                from: spec.member("from").and_then(|from| from.instant()),
-                to: spec.member("to").and_then(|to| to.instant()),
-            },
+            "effectiveRange" => {
+                Self::EffectiveRange { from: spec.member("from").and_then(|from| from.instant()), to: spec.member("to").and_then(|to| to.instant()) }
+            }
             "asAtRangeForSpec" => {
                 let from = spec.required("from").and_then(AsAtEnd::read);
                 let to = spec.required("to").and_then(AsAtEnd::read);
-                Self::AsAtRange {
-                    from: from?,
-                    to: to?,
-                }
+                Self::AsAtRange { from: from?, to: to? }
             }
             "effectiveDateRelative" => Self::EffectiveRelative(RelativeDate::read(&spec)?),
             "asAtRelative" => Self::AsAtRelative(RelativeDate::read(&spec)?),
@@ -210,23 +195,10 @@ impl AsAtEnd {
 
 impl RelativeDate {
     fn read(cursor: &Cursor<'_>) -> Option<Self> {
-        let date = cursor
-            .member("date")
-            .map_or(Some(PointInTime::Now), |date| date.choice());
-        let adjustment = cursor
-            .member("adjustment")
-            .map_or(Some(0), |adjustment| adjustment.integer());
-        let unit = cursor
-            .member("unit")
-            .map_or(Some(DateUnit::Day), |unit| unit.choice());
-        let relative_to = cursor
-            .required("relativeToDateTime")
-            .and_then(|relative| relative.choice());
-        Some(Self {
-            date: date?,
-            adjustment: adjustment?,
-            unit: unit?,
-            relative_to: relative_to?,
-        })
+        let date = cursor.member("date").map_or(Some(PointInTime::Now), |date| date.choice());
+        let adjustment = cursor.member("adjustment").map_or(Some(0), |adjustment| adjustment.integer());
+        let unit = cursor.member("unit").map_or(Some(DateUnit::Day), |unit| unit.choice());
+        let relative_to = cursor.required("relativeToDateTime").and_then(|relative| relative.choice());
+        Some(Self { date: date?, adjustment: adjustment?, unit: unit?, relative_to: relative_to? })
     }
 }

@@ -24,10 +24,7 @@ impl ScopedId {
     /// An id of these two.
     #[must_use]
     pub fn new(scope: &str, code: &str) -> Self {
-        Self {
-            scope: scope.into(),
-            code: code.into(),
-        }
+        Self { scope: scope.into(), code: code.into() }
     }
 
     /// Reads `scope/code`, or `code`, which means `default/code` (semantics §8.3).

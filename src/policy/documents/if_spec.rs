@@ -78,13 +78,7 @@ impl TextOperator {
     /// Of several values, all must satisfy it; otherwise one.
     #[must_use]
     pub const fn is_negative(self) -> bool {
-        matches!(
-            self,
-            Self::NotEqualsCaseSensitive
-                | Self::NotEqualsCaseInsensitive
-                | Self::NotPresentOrNotContainsCaseSensitive
-                | Self::NotPresent
-        )
+        matches!(self, Self::NotEqualsCaseSensitive | Self::NotEqualsCaseInsensitive | Self::NotPresentOrNotContainsCaseSensitive | Self::NotPresent)
     }
 }
 
@@ -98,13 +92,8 @@ choice! {
     }
 }
 
-const KINDS: [&str; 5] = [
-    "ifRequestHeaderExpression",
-    "ifIdentityClaimExpression",
-    "ifIdentityScopeExpression",
-    "ifViaApiExpression",
-    "ifFeatureChainExpression",
-];
+const KINDS: [&str; 5] =
+    ["ifRequestHeaderExpression", "ifIdentityClaimExpression", "ifIdentityScopeExpression", "ifViaApiExpression", "ifFeatureChainExpression"];
 
 impl IfSpec {
     pub(super) fn read(entry: Cursor<'_>) -> Option<Self> {
@@ -114,39 +103,23 @@ impl IfSpec {
         }
         match kind {
             "ifRequestHeaderExpression" => {
-                let name = spec
-                    .required("headerName")
-                    .and_then(|name| Some(name.text()?.to_ascii_lowercase()));
+                let name = spec.required("headerName").and_then(|name| Some(name.text()?.to_ascii_lowercase()));
                 let test = TextTest::read(&spec);
-                Some(Self::Header {
-                    name: entry.findings.word(&name?),
-                    test: test?,
-                })
+                Some(Self::Header { name: entry.findings.word(&name?), test: test? })
             }
             "ifIdentityClaimExpression" => Some(Self::Claim(Box::new(ClaimTest::read(&spec)?))),
             "ifIdentityScopeExpression" => Some(Self::Scope(spec.required("scopeName")?.word()?)),
             "ifViaApiExpression" => Self::read_via_api(&spec),
-            _ => Some(Self::FeatureChain(
-                spec.each_required("selectors", Selector::read),
-            )),
+            _ => Some(Self::FeatureChain(spec.each_required("selectors", Selector::read))),
         }
     }
 
     fn read_via_api(spec: &Cursor<'_>) -> Option<Self> {
         let codes = spec.required("apiFeatureCodes");
-        let operator = spec
-            .member("operator")
-            .map_or(Some(ViaApiOperator::In), |operator| operator.choice());
+        let operator = spec.member("operator").map_or(Some(ViaApiOperator::In), |operator| operator.choice());
         let codes = codes?;
-        let features = if codes.is_text() {
-            codes.boxed().into_iter().collect()
-        } else {
-            codes.items().filter_map(|code| code.boxed()).collect()
-        };
-        Some(Self::ViaApi {
-            features,
-            operator: operator?,
-        })
+        let features = if codes.is_text() { codes.boxed().into_iter().collect() } else { codes.items().filter_map(|code| code.boxed()).collect() };
+        Some(Self::ViaApi { features, operator: operator? })
     }
 }
 
@@ -154,16 +127,9 @@ impl ClaimTest {
     fn read(spec: &Cursor<'_>) -> Option<Self> {
         let claim = spec.required("claimType").and_then(|claim| claim.word());
         let issuer = spec.member("claimIssuer").and_then(|issuer| issuer.word());
-        let original_issuer = spec
-            .member("claimOriginalIssuer")
-            .and_then(|issuer| issuer.word());
+        let original_issuer = spec.member("claimOriginalIssuer").and_then(|issuer| issuer.word());
         let test = TextTest::read(spec);
-        Some(Self {
-            claim: claim?,
-            issuer,
-            original_issuer,
-            test: test?,
-        })
+        Some(Self { claim: claim?, issuer, original_issuer, test: test? })
     }
 }
 
@@ -174,10 +140,7 @@ impl TextTest {
             Some(value) => value.boxed()?,
             None if operator == TextOperator::NotPresent => Box::default(),
             None => {
-                spec.problem_at(
-                    "value",
-                    format!("is missing; {} needs one", operator.name()),
-                );
+                spec.problem_at("value", format!("is missing; {} needs one", operator.name()));
                 return None;
             }
         };

@@ -18,18 +18,13 @@ mod user;
 
 pub use access_metadata::AccessMetadata;
 pub(super) use access_metadata::read_metadata;
-pub use for_spec::{
-    AsAtEnd, DateQuality, DateUnit, ForSpec, PointInTime, RelativeDate, RelativeTo,
-};
+pub use for_spec::{AsAtEnd, DateQuality, DateUnit, ForSpec, PointInTime, RelativeDate, RelativeTo};
 pub(super) use id::{ADMINISTRATOR_CODE, ADMINISTRATOR_SCOPE, DEFAULT_SCOPE};
 pub use id::{RoleId, ScopedId};
 pub use if_spec::{ClaimTest, IfSpec, TextOperator, TextTest, ViaApiOperator};
 pub use policy::{Grant, PolicyCollection, PolicyDocument, When};
 pub use problems::Problem;
 pub use role::{Role, RoleResource, UserRole};
-pub use selector::{
-    Action, Condition, Identifier, MetadataExpression, MetadataOperator, Part, PolicyRestriction,
-    Selector,
-};
+pub use selector::{Action, Condition, Identifier, MetadataExpression, MetadataOperator, Part, PolicyRestriction, Selector};
 pub(super) use snapshot::Documents;
 pub use user::{PersonalAccessToken, Revocations, User, UserKind, UserStatus};

@@ -64,16 +64,14 @@ impl When {
     /// Whether it is in force at that instant.
     #[must_use]
     pub fn holds(self, now: Instant) -> bool {
-        self.activate.is_none_or(|activate| activate <= now)
-            && self.deactivate.is_none_or(|deactivate| now < deactivate)
+        self.activate.is_none_or(|activate| activate <= now) && self.deactivate.is_none_or(|deactivate| now < deactivate)
     }
 
     /// Whether it will begin or end after `now`; an end on 31 December 9999 is none.
     pub(in super::super) fn changes_after(self, now: Instant) -> bool {
         let lies_ahead = |bound: Instant| bound > now && bound < Instant::NEVER;
         // what has ended will not begin again
-        self.deactivate.is_none_or(|deactivate| now < deactivate)
-            && (self.activate.is_some_and(lies_ahead) || self.deactivate.is_some_and(lies_ahead))
+        self.deactivate.is_none_or(|deactivate| now < deactivate) && (self.activate.is_some_and(lies_ahead) || self.deactivate.is_some_and(lies_ahead))
     }
 
     pub(super) fn read(owner: &Cursor<'_>) -> Self {
@@ -84,12 +82,8 @@ impl When {
             return Self::default();
         }
         Self {
-            activate: when
-                .member("activate")
-                .and_then(|activate| activate.instant()),
-            deactivate: when
-                .member("deactivate")
-                .and_then(|deactivate| deactivate.instant()),
+            activate: when.member("activate").and_then(|activate| activate.instant()),
+            deactivate: when.member("deactivate").and_then(|deactivate| deactivate.instant()),
         }
     }
 }
@@ -100,14 +94,8 @@ impl PolicyDocument {
     /// # Errors
     /// Everything that is wrong with it, as for a policy of a snapshot.
     pub fn parse(json: &[u8]) -> Result<Self, Vec<Problem>> {
-        let refused = |message: String| {
-            vec![Problem {
-                path: String::new(),
-                message,
-            }]
-        };
-        let node: Node<'_> = serde_json::from_slice(json)
-            .map_err(|error| refused(format!("is not JSON: {error}")))?;
+        let refused = |message: String| vec![Problem { path: String::new(), message }];
+        let node: Node<'_> = serde_json::from_slice(json).map_err(|error| refused(format!("is not JSON: {error}")))?;
         let findings = Findings::default();
         findings.check_duplicates(&node, Place::ROOT);
         let policy = Self::read(Cursor::new(&node, Place::ROOT, &findings));
@@ -145,10 +133,6 @@ impl PolicyCollection {
         }
         let policies = cursor.each("policies", ScopedId::read);
         let collections = cursor.each("policyCollections", ScopedId::read);
-        Some(Self {
-            id: cursor.required("id").and_then(ScopedId::read)?,
-            policies,
-            collections,
-        })
+        Some(Self { id: cursor.required("id").and_then(ScopedId::read)?, policies, collections })
     }
 }

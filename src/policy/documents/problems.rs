@@ -35,23 +35,14 @@ enum Step<'s> {
 }
 
 impl<'s> Place<'s> {
-    pub(super) const ROOT: Self = Self {
-        parent: None,
-        step: Step::Root,
-    };
+    pub(super) const ROOT: Self = Self { parent: None, step: Step::Root };
 
     pub(super) const fn member(&'s self, name: &'s str) -> Self {
-        Self {
-            parent: Some(self),
-            step: Step::Member(name),
-        }
+        Self { parent: Some(self), step: Step::Member(name) }
     }
 
     pub(super) const fn item(&'s self, index: usize) -> Self {
-        Self {
-            parent: Some(self),
-            step: Step::Item(index),
-        }
+        Self { parent: Some(self), step: Step::Item(index) }
     }
 }
 
@@ -62,13 +53,7 @@ impl fmt::Display for Place<'_> {
         }
         match self.step {
             Step::Root => Ok(()),
-            Step::Member(name)
-                if self
-                    .parent
-                    .is_none_or(|parent| matches!(parent.step, Step::Root)) =>
-            {
-                f.write_str(name)
-            }
+            Step::Member(name) if self.parent.is_none_or(|parent| matches!(parent.step, Step::Root)) => f.write_str(name),
             Step::Member(name) => write!(f, ".{name}"),
             Step::Item(index) => write!(f, "[{index}]"),
         }

@@ -18,10 +18,7 @@ pub(super) struct Findings {
 
 impl Findings {
     pub(super) fn report(&self, place: Place<'_>, message: impl Into<String>) {
-        self.problems.borrow_mut().push(Problem {
-            path: place.to_string(),
-            message: message.into(),
-        });
+        self.problems.borrow_mut().push(Problem { path: place.to_string(), message: message.into() });
     }
 
     pub(super) fn into_problems(self) -> Vec<Problem> {
@@ -57,29 +54,14 @@ impl Findings {
     }
 
     fn check_members(&self, members: &[(Cow<'_, str>, Node<'_>)], place: Place<'_>) {
-        let twice = |name: &str| {
-            self.report(
-                place.member(name),
-                "stands twice in one object; keep one of the two",
-            )
-        };
+        let twice = |name: &str| self.report(place.member(name), "stands twice in one object; keep one of the two");
         if members.len() > 16 {
-            let mut seen = HashSet::with_capacity_and_hasher(
-                members.len(),
-                foldhash::fast::FixedState::default(),
-            );
-            members
-                .iter()
-                .filter(|(name, _)| !seen.insert(name.as_ref()))
-                .for_each(|(name, _)| twice(name));
+            let mut seen = HashSet::with_capacity_and_hasher(members.len(), foldhash::fast::FixedState::default());
+            members.iter().filter(|(name, _)| !seen.insert(name.as_ref())).for_each(|(name, _)| twice(name));
             return;
         }
         for (index, (name, _)) in members.iter().enumerate() {
-            if members
-                .iter()
-                .take(index)
-                .any(|(earlier, _)| earlier == name)
-            {
+            if members.iter().take(index).any(|(earlier, _)| earlier == name) {
                 twice(name);
             }
         }
@@ -96,11 +78,7 @@ pub(super) struct Cursor<'s> {
 
 impl<'s> Cursor<'s> {
     pub(super) const fn new(node: &'s Node<'s>, place: Place<'s>, findings: &'s Findings) -> Self {
-        Self {
-            node,
-            place,
-            findings,
-        }
+        Self { node, place, findings }
     }
 
     pub(super) fn problem(&self, message: impl Into<String>) {
@@ -132,16 +110,7 @@ impl<'s> Cursor<'s> {
                 &[]
             }
         };
-        members.iter().map(|(name, node)| {
-            (
-                name.as_ref(),
-                Cursor {
-                    node,
-                    place: self.place.member(name),
-                    findings: self.findings,
-                },
-            )
-        })
+        members.iter().map(|(name, node)| (name.as_ref(), Cursor { node, place: self.place.member(name), findings: self.findings }))
     }
 
     /// A member that is there and not null.
@@ -150,11 +119,7 @@ impl<'s> Cursor<'s> {
             return None;
         };
         let (_, node) = members.iter().find(|(other, _)| other == name)?;
-        let member = Cursor {
-            node,
-            place: self.place.member(name),
-            findings: self.findings,
-        };
+        let member = Cursor { node, place: self.place.member(name), findings: self.findings };
         (!member.is_null()).then_some(member)
     }
 
@@ -185,26 +150,16 @@ impl<'s> Cursor<'s> {
                 &[]
             }
         };
-        items.iter().enumerate().map(|(index, node)| Cursor {
-            node,
-            place: self.place.item(index),
-            findings: self.findings,
-        })
+        items.iter().enumerate().map(|(index, node)| Cursor { node, place: self.place.item(index), findings: self.findings })
     }
 
     /// What `read` makes of every element of a list that may be absent.
     pub(super) fn each<T>(&self, name: &str, read: impl Fn(Cursor<'_>) -> Option<T>) -> Box<[T]> {
-        self.member(name)
-            .map(|list| list.items().filter_map(read).collect())
-            .unwrap_or_default()
+        self.member(name).map(|list| list.items().filter_map(read).collect()).unwrap_or_default()
     }
 
     /// What `read` makes of every element of a list that must be there and not be empty.
-    pub(super) fn each_required<T>(
-        &self,
-        name: &str,
-        read: impl Fn(Cursor<'_>) -> Option<T>,
-    ) -> Box<[T]> {
+    pub(super) fn each_required<T>(&self, name: &str, read: impl Fn(Cursor<'_>) -> Option<T>) -> Box<[T]> {
         let Some(list) = self.required(name) else {
             return Box::default();
         };
@@ -246,9 +201,7 @@ impl<'s> Cursor<'s> {
         let text = self.text()?;
         let instant = parse_instant(text);
         if instant.is_none() {
-            self.problem(format!(
-                "`{text}` is no date; write it like 2026-01-31T12:00:00Z or 2026-01-31"
-            ));
+            self.problem(format!("`{text}` is no date; write it like 2026-01-31T12:00:00Z or 2026-01-31"));
         }
         instant
     }
@@ -257,10 +210,7 @@ impl<'s> Cursor<'s> {
         let text = self.text()?;
         let choice = T::named(text);
         if choice.is_none() {
-            self.problem(format!(
-                "`{text}` is not known; use one of {}",
-                T::NAMES.join(", ")
-            ));
+            self.problem(format!("`{text}` is not known; use one of {}", T::NAMES.join(", ")));
         }
         choice
     }

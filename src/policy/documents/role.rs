@@ -51,12 +51,7 @@ impl Role {
         let hierarchy_index = index.and_then(|index| index.integer()).unwrap_or_default();
         let resource = RoleResource::read(&cursor);
         let when = When::read(&cursor);
-        Some(Self {
-            id: id?,
-            hierarchy_index,
-            resource,
-            when,
-        })
+        Some(Self { id: id?, hierarchy_index, resource, when })
     }
 }
 
@@ -66,10 +61,7 @@ impl UserRole {
             return None;
         }
         let resource = RoleResource::read(&cursor);
-        Some(Self {
-            id: cursor.required("id").and_then(ScopedId::read)?,
-            resource,
-        })
+        Some(Self { id: cursor.required("id").and_then(ScopedId::read)?, resource })
     }
 }
 
@@ -87,14 +79,8 @@ impl RoleResource {
         };
         Self {
             policies: listed(resource.member("policyIdRoleResource"), "policies"),
-            collections: resource
-                .member("policyIdRoleResource")
-                .map(|own| own.each("policyCollections", ScopedId::read))
-                .unwrap_or_default(),
-            supervised: listed(
-                resource.member("nonTransitiveSupervisorRoleResource"),
-                "roles",
-            ),
+            collections: resource.member("policyIdRoleResource").map(|own| own.each("policyCollections", ScopedId::read)).unwrap_or_default(),
+            supervised: listed(resource.member("nonTransitiveSupervisorRoleResource"), "roles"),
         }
     }
 }

@@ -91,49 +91,31 @@ choice! {
     }
 }
 
-const KINDS: [&str; 4] = [
-    "idSelectorDefinition",
-    "metadataSelectorDefinition",
-    "matchAllSelectorDefinition",
-    "policySelectorDefinition",
-];
+const KINDS: [&str; 4] = ["idSelectorDefinition", "metadataSelectorDefinition", "matchAllSelectorDefinition", "policySelectorDefinition"];
 
 /// Finds the one member that an entry must have, null ones being absent.
-pub(super) fn only_member<'b>(
-    entry: &'b Cursor<'_>,
-    known: &[&'b str],
-) -> Option<(&'b str, Cursor<'b>)> {
+pub(super) fn only_member<'b>(entry: &'b Cursor<'_>, known: &[&'b str]) -> Option<(&'b str, Cursor<'b>)> {
     if !entry.expect_object() {
         return None;
     }
     let mut is_known = true;
     for (name, member) in entry.members() {
         if !known.contains(&name) {
-            member.problem(format!(
-                "`{name}` is not known here; use one of {}",
-                known.join(", ")
-            ));
+            member.problem(format!("`{name}` is not known here; use one of {}", known.join(", ")));
             is_known = false;
         }
     }
-    let mut present = known
-        .iter()
-        .filter_map(|name| Some((*name, entry.member(name)?)));
+    let mut present = known.iter().filter_map(|name| Some((*name, entry.member(name)?)));
     match (present.next(), present.next()) {
         (Some(only), None) => Some(only).filter(|_| is_known),
         (None, _) => {
             if is_known {
-                entry.problem(format!(
-                    "has none of its members; give it one of {}",
-                    known.join(", ")
-                ));
+                entry.problem(format!("has none of its members; give it one of {}", known.join(", ")));
             }
             None
         }
         (Some((first, _)), Some((second, _))) => {
-            entry.problem(format!(
-                "has both `{first}` and `{second}`; make them two entries"
-            ));
+            entry.problem(format!("has both `{first}` and `{second}`; make them two entries"));
             None
         }
     }
@@ -147,18 +129,11 @@ impl Selector {
         }
         let actions = definition.each_required("actions", Action::read);
         let condition = match kind {
-            "idSelectorDefinition" => {
-                Condition::Identifier(Identifier::read_required(&definition)?)
-            }
-            "metadataSelectorDefinition" => Condition::Metadata(
-                definition.each_required("expressions", MetadataExpression::read),
-            ),
+            "idSelectorDefinition" => Condition::Identifier(Identifier::read_required(&definition)?),
+            "metadataSelectorDefinition" => Condition::Metadata(definition.each_required("expressions", MetadataExpression::read)),
             "matchAllSelectorDefinition" => Condition::MatchAll,
             _ => Condition::Policy(Box::new(PolicyRestriction {
-                identity: definition
-                    .member("identityRestriction")
-                    .map(Identifier::read)
-                    .unwrap_or_default(),
+                identity: definition.member("identityRestriction").map(Identifier::read).unwrap_or_default(),
                 selectors: definition.each("restrictionSelectors", Self::read),
             })),
         };
@@ -175,15 +150,9 @@ impl Action {
             Some(scope) => scope.word()?,
             None => cursor.findings.word(DEFAULT_SCOPE),
         };
-        let activity = cursor
-            .required("activity")
-            .and_then(|activity| activity.word());
+        let activity = cursor.required("activity").and_then(|activity| activity.word());
         let entity = cursor.required("entity").and_then(|entity| entity.word());
-        Some(Self {
-            scope,
-            activity: activity?,
-            entity: entity?,
-        })
+        Some(Self { scope, activity: activity?, entity: entity? })
     }
 }
 
@@ -198,10 +167,7 @@ impl Identifier {
     }
 
     fn read(cursor: Cursor<'_>) -> Self {
-        let parts = cursor.members().map(|(name, value)| Part {
-            name: value.findings.word(name),
-            pattern: if value.is_null() { None } else { value.boxed() },
-        });
+        let parts = cursor.members().map(|(name, value)| Part { name: value.findings.word(name), pattern: if value.is_null() { None } else { value.boxed() } });
         Self(parts.collect())
     }
 }
@@ -212,14 +178,8 @@ impl MetadataExpression {
             return None;
         }
         let key = cursor.required("metadataKey").and_then(|key| key.word());
-        let operator = cursor
-            .required("operator")
-            .and_then(|operator| operator.choice());
+        let operator = cursor.required("operator").and_then(|operator| operator.choice());
         let text = cursor.required("textValue").and_then(|text| text.boxed());
-        Some(Self {
-            key: key?,
-            operator: operator?,
-            text: text?,
-        })
+        Some(Self { key: key?, operator: operator?, text: text? })
     }
 }

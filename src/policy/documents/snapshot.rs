@@ -59,24 +59,16 @@ impl Documents {
     pub(in super::super) fn read(json: &[u8]) -> Result<Self, Vec<Problem>> {
         let mut reading = Reading::default();
         let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let syntax = deserializer
-            .deserialize_any(&mut reading)
-            .and_then(|()| deserializer.end());
+        let syntax = deserializer.deserialize_any(&mut reading).and_then(|()| deserializer.end());
         match syntax {
             Ok(()) => {
                 reading.check_presence();
                 references::check(&reading.documents, &reading.positions, &reading.findings);
             }
-            Err(error) => reading
-                .findings
-                .report(Place::ROOT, format!("is not a snapshot in JSON: {error}")),
+            Err(error) => reading.findings.report(Place::ROOT, format!("is not a snapshot in JSON: {error}")),
         }
         let problems = reading.findings.into_problems();
-        if problems.is_empty() {
-            Ok(reading.documents)
-        } else {
-            Err(problems)
-        }
+        if problems.is_empty() { Ok(reading.documents) } else { Err(problems) }
     }
 }
 
@@ -116,12 +108,7 @@ impl Reading {
     }
 
     fn element(&mut self, array: &str, index: usize, node: &Node<'_>) {
-        fn keep<T>(
-            documents: &mut Vec<T>,
-            positions: &mut Vec<usize>,
-            index: usize,
-            document: Option<T>,
-        ) {
+        fn keep<T>(documents: &mut Vec<T>, positions: &mut Vec<usize>, index: usize, document: Option<T>) {
             if let Some(document) = document {
                 documents.push(document);
                 positions.push(index);
@@ -134,70 +121,26 @@ impl Reading {
         self.findings.check_duplicates(node, place);
         let (documents, positions) = (&mut self.documents, &mut self.positions);
         match array {
-            "users" => keep(
-                &mut documents.users,
-                &mut positions.users,
-                index,
-                User::read(cursor),
-            ),
-            "roles" => keep(
-                &mut documents.roles,
-                &mut positions.roles,
-                index,
-                Role::read(cursor),
-            ),
-            "userRoles" => keep(
-                &mut documents.user_roles,
-                &mut positions.user_roles,
-                index,
-                UserRole::read(cursor),
-            ),
-            "policies" => keep(
-                &mut documents.policies,
-                &mut positions.policies,
-                index,
-                PolicyDocument::read(cursor),
-            ),
+            "users" => keep(&mut documents.users, &mut positions.users, index, User::read(cursor)),
+            "roles" => keep(&mut documents.roles, &mut positions.roles, index, Role::read(cursor)),
+            "userRoles" => keep(&mut documents.user_roles, &mut positions.user_roles, index, UserRole::read(cursor)),
+            "policies" => keep(&mut documents.policies, &mut positions.policies, index, PolicyDocument::read(cursor)),
             "policyCollections" => {
-                keep(
-                    &mut documents.collections,
-                    &mut positions.collections,
-                    index,
-                    PolicyCollection::read(cursor),
-                );
+                keep(&mut documents.collections, &mut positions.collections, index, PolicyCollection::read(cursor));
             }
             "accessMetadata" => {
-                keep(
-                    &mut documents.access_metadata,
-                    &mut positions.access_metadata,
-                    index,
-                    AccessMetadata::read(cursor),
-                );
+                keep(&mut documents.access_metadata, &mut positions.access_metadata, index, AccessMetadata::read(cursor));
             }
             "personalAccessTokens" => {
                 let token = PersonalAccessToken::read(cursor);
-                keep(
-                    &mut documents.personal_access_tokens,
-                    &mut positions.personal_access_tokens,
-                    index,
-                    token,
-                );
+                keep(&mut documents.personal_access_tokens, &mut positions.personal_access_tokens, index, token);
             }
             _ => documents.revocations.read(cursor),
         }
     }
 }
 
-const ARRAYS: [&str; 8] = [
-    "users",
-    "roles",
-    "userRoles",
-    "policies",
-    "policyCollections",
-    "accessMetadata",
-    "personalAccessTokens",
-    "revokedTokens",
-];
+const ARRAYS: [&str; 8] = ["users", "roles", "userRoles", "policies", "policyCollections", "accessMetadata", "personalAccessTokens", "revokedTokens"];
 
 impl<'de> Visitor<'de> for &mut Reading {
     type Value = ();
@@ -209,16 +152,10 @@ impl<'de> Visitor<'de> for &mut Reading {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
         while let Some(Name(name)) = access.next_key()? {
             if !self.seen.insert(name.clone().into_owned()) {
-                self.findings.report(
-                    Place::ROOT.member(&name),
-                    "stands twice in one object; keep one of the two",
-                );
+                self.findings.report(Place::ROOT.member(&name), "stands twice in one object; keep one of the two");
             }
             if ARRAYS.contains(&&*name) {
-                access.next_value_seed(Elements {
-                    reading: self,
-                    array: &name,
-                })?;
+                access.next_value_seed(Elements { reading: self, array: &name })?;
             } else {
                 let node = access.next_value()?;
                 self.scalar(&name, &node);
@@ -237,9 +174,7 @@ struct Elements<'r> {
 impl Elements<'_> {
     /// What is no array is a problem among others; reading goes on.
     fn refuse<E>(self) -> Result<(), E> {
-        self.reading
-            .findings
-            .report(Place::ROOT.member(self.array), "must be an array");
+        self.reading.findings.report(Place::ROOT.member(self.array), "must be an array");
         Ok(())
     }
 }

@@ -98,20 +98,10 @@ impl User {
         let login = cursor.member("login").and_then(|login| login.boxed());
         let kind = cursor.member("type").and_then(|kind| kind.choice());
         let status = cursor.required("status").and_then(|status| status.choice());
-        let expiry = cursor
-            .member("userExpiry")
-            .and_then(|expiry| expiry.instant());
+        let expiry = cursor.member("userExpiry").and_then(|expiry| expiry.instant());
         let roles = cursor.each("roles", ScopedId::read);
         let status = status.unwrap_or(UserStatus::Deprovisioned);
-        Some(Self {
-            id: id?,
-            login: login.unwrap_or_default(),
-            kind,
-            status,
-            expiry,
-            roles,
-            place: 0,
-        })
+        Some(Self { id: id?, login: login.unwrap_or_default(), kind, status, expiry, roles, place: 0 })
     }
 }
 
@@ -135,14 +125,8 @@ impl PersonalAccessToken {
             digest
         });
         let user_id = cursor.required("userId").and_then(|id| id.boxed());
-        let deactivation = cursor
-            .member("deactivationDate")
-            .and_then(|end| end.instant());
-        Some(Self {
-            sha256: sha256?,
-            user_id: user_id?,
-            deactivation,
-        })
+        let deactivation = cursor.member("deactivationDate").and_then(|end| end.instant());
+        Some(Self { sha256: sha256?, user_id: user_id?, deactivation })
     }
 }
 
@@ -162,10 +146,7 @@ impl Revocations {
         }
         self.tokens.extend(token);
         let Some(user) = user else { return };
-        if let Some(before) = cursor
-            .required("issuedBefore")
-            .and_then(|before| before.instant())
-        {
+        if let Some(before) = cursor.required("issuedBefore").and_then(|before| before.instant()) {
             let latest = self.users.entry(user).or_insert(before);
             *latest = before.max(*latest);
         }
@@ -179,11 +160,7 @@ fn digest(text: &str) -> Option<[u8; 32]> {
         return None;
     }
     for (byte, [high, low]) in digest.iter_mut().zip(pairs) {
-        let nibble = |digit: u8| {
-            char::from(digit)
-                .to_digit(16)
-                .and_then(|digit| u8::try_from(digit).ok())
-        };
+        let nibble = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
         *byte = nibble(*high)? << 4 | nibble(*low)?;
     }
     Some(digest)

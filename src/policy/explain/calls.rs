@@ -10,9 +10,7 @@ use serde_json::{Value, json};
 use super::super::context::{ClaimValue, Claims, HeaderSource, HeaderValue};
 use super::worlds::{METADATA, TEXTS, date, one_of, policy};
 
-const VALUES: [&str; 11] = [
-    "US", "us", "UK", "eq", "eq-1", "EQ", "c7", "c8", "", "U*", "é",
-];
+const VALUES: [&str; 11] = ["US", "us", "UK", "eq", "eq-1", "EQ", "c7", "c8", "", "U*", "é"];
 
 #[derive(Clone, Debug)]
 pub(super) struct Call {
@@ -65,65 +63,27 @@ impl HeaderSource for Headers {
 }
 
 pub(super) fn call(now: Timestamp) -> impl Strategy<Value = Call> {
-    let claimed = (
-        subsequence(vec!["r1", "default/r0", "r2", "r3", "b/none"], 0..=4),
-        any::<bool>(),
-        prop::bool::weighted(0.05),
-    )
-        .prop_map(|(mut codes, allow, is_administrator)| {
+    let claimed = (subsequence(vec!["r1", "default/r0", "r2", "r3", "b/none"], 0..=4), any::<bool>(), prop::bool::weighted(0.05)).prop_map(
+        |(mut codes, allow, is_administrator)| {
             if is_administrator {
                 codes.push("LUSID_SYSTEM/lusid-administrator");
             }
             (codes.into_iter().map(str::to_owned).rev().collect(), allow)
-        });
-    let headers = vec(weighted(0.85, one_of(&TEXTS)), 0..=2)
-        .prop_map(|values| Headers(["x-team", "x-other"].into_iter().zip(values).collect()));
-    let scopes = subsequence(vec!["read", "write", "READ"], 0..=3)
-        .prop_map(|scopes| scopes.into_iter().map(Into::into).collect());
-    let feature = weighted(
-        0.85,
-        select(vec![
-            ("LUSID", "f-1"),
-            ("lusid", "F-2"),
-            ("other", "f-1"),
-            ("LUSID", "a/f-1"),
-        ]),
+        },
     );
+    let headers = vec(weighted(0.85, one_of(&TEXTS)), 0..=2).prop_map(|values| Headers(["x-team", "x-other"].into_iter().zip(values).collect()));
+    let scopes = subsequence(vec!["read", "write", "READ"], 0..=3).prop_map(|scopes| scopes.into_iter().map(Into::into).collect());
+    let feature = weighted(0.85, select(vec![("LUSID", "f-1"), ("lusid", "F-2"), ("other", "f-1"), ("LUSID", "a/f-1")]));
     let user = prop_oneof![3 => Just("u1"), 1 => Just("u2")];
-    (
-        weighted(0.25, claimed),
-        user,
-        headers,
-        weighted(0.8, claims()),
-        scopes,
-        feature,
-        asked(now),
-    )
-        .prop_map(
-            |(claimed_roles, user, headers, claims, scopes, feature, asked)| Call {
-                claimed_roles,
-                user,
-                headers,
-                claims,
-                scopes,
-                feature,
-                asked,
-            },
-        )
+    (weighted(0.25, claimed), user, headers, weighted(0.8, claims()), scopes, feature, asked(now))
+        .prop_map(|(claimed_roles, user, headers, claims, scopes, feature, asked)| Call { claimed_roles, user, headers, claims, scopes, feature, asked })
 }
 
 fn claims() -> impl Strategy<Value = Claims> {
-    let value = weighted(0.85, one_of(&TEXTS))
-        .prop_map(|text| text.map_or(ClaimValue::Unknown, |text| ClaimValue::Text(text.into())));
+    let value = weighted(0.85, one_of(&TEXTS)).prop_map(|text| text.map_or(ClaimValue::Unknown, |text| ClaimValue::Text(text.into())));
     let issuer = weighted(0.8, one_of(&["https://a", "https://b"]));
-    (issuer, vec(vec(value, 1..=3), 0..=2)).prop_map(|(issuer, values)| Claims {
-        issuer: issuer.map(Into::into),
-        values: ["team", "dept"]
-            .into_iter()
-            .map(Into::into)
-            .zip(values)
-            .collect(),
-    })
+    (issuer, vec(vec(value, 1..=3), 0..=2))
+        .prop_map(|(issuer, values)| Claims { issuer: issuer.map(Into::into), values: ["team", "dept"].into_iter().map(Into::into).zip(values).collect() })
 }
 
 fn asked(now: Timestamp) -> BoxedStrategy<Asked> {
@@ -138,58 +98,25 @@ fn asked(now: Timestamp) -> BoxedStrategy<Asked> {
     ];
     let dates = || known(interval(now), 3, 5);
     let what = (application, scope, activity, entity);
-    (
-        what,
-        id(),
-        known(metadata(), 4, 3),
-        dates(),
-        dates(),
-        weighted(0.8, policy_asked_about(now)),
-    )
-        .prop_map(
-            |((application, scope, activity, entity), id, metadata, effective, as_at, policy)| {
-                let asked = Asked {
-                    application,
-                    scope,
-                    activity,
-                    entity,
-                    id,
-                    metadata,
-                    effective,
-                    as_at,
-                    policy: None,
-                };
-                match policy {
-                    Some((scope, code, policy)) if entity.starts_with("Policy") => Asked {
-                        id: vec![("scope", Some(scope)), ("code", Some(code))],
-                        policy: Some(policy),
-                        ..asked
-                    },
-                    _ => asked,
+    (what, id(), known(metadata(), 4, 3), dates(), dates(), weighted(0.8, policy_asked_about(now)))
+        .prop_map(|((application, scope, activity, entity), id, metadata, effective, as_at, policy)| {
+            let asked = Asked { application, scope, activity, entity, id, metadata, effective, as_at, policy: None };
+            match policy {
+                Some((scope, code, policy)) if entity.starts_with("Policy") => {
+                    Asked { id: vec![("scope", Some(scope)), ("code", Some(code))], policy: Some(policy), ..asked }
                 }
-            },
-        )
+                _ => asked,
+            }
+        })
         .boxed()
 }
 
-fn policy_asked_about(
-    now: Timestamp,
-) -> impl Strategy<Value = (&'static str, &'static str, Value)> {
-    let names = (
-        one_of(&["US", "us", "UK", "eq"]),
-        one_of(&["eq", "eq-1", "US"]),
-    );
-    names.prop_flat_map(move |(scope, code)| {
-        policy(now, json!({"scope": scope, "code": code}))
-            .prop_map(move |policy| (scope, code, policy))
-    })
+fn policy_asked_about(now: Timestamp) -> impl Strategy<Value = (&'static str, &'static str, Value)> {
+    let names = (one_of(&["US", "us", "UK", "eq"]), one_of(&["eq", "eq-1", "US"]));
+    names.prop_flat_map(move |(scope, code)| policy(now, json!({"scope": scope, "code": code})).prop_map(move |policy| (scope, code, policy)))
 }
 
-fn known<T: std::fmt::Debug + Clone + 'static>(
-    value: impl Strategy<Value = T> + 'static,
-    unknown: u32,
-    left: u32,
-) -> BoxedStrategy<Known<T>> {
+fn known<T: std::fmt::Debug + Clone + 'static>(value: impl Strategy<Value = T> + 'static, unknown: u32, left: u32) -> BoxedStrategy<Known<T>> {
     prop_oneof![
         unknown => Just(()).prop_map(|()| Known::Unknown),
         left => Just(()).prop_map(|()| Known::Left),
@@ -202,18 +129,13 @@ fn id() -> impl Strategy<Value = Vec<(&'static str, Option<&'static str>)>> {
     let names = prop_oneof![
         8 => Just(vec!["scope", "code"]), 1 => Just(vec!["Scope", "CODE"]), 1 => Just(vec!["code"]), 2 => Just(vec!["domain", "scope", "code"]), 1 => Just(vec![])
     ];
-    (names, [(); 3].map(|()| weighted(0.9, one_of(&VALUES))))
-        .prop_map(|(names, values)| names.into_iter().zip(values).collect())
+    (names, [(); 3].map(|()| weighted(0.9, one_of(&VALUES)))).prop_map(|(names, values)| names.into_iter().zip(values).collect())
 }
 
 fn metadata() -> impl Strategy<Value = Vec<(&'static str, Vec<Option<&'static str>>)>> {
     let values = || vec(weighted(0.9, one_of(&METADATA)), 0..=2);
-    (weighted(0.7, values()), weighted(0.6, values())).prop_map(|(desk, rank)| {
-        desk.map(|values| ("Desk", values))
-            .into_iter()
-            .chain(rank.map(|values| ("Rank", values)))
-            .collect()
-    })
+    (weighted(0.7, values()), weighted(0.6, values()))
+        .prop_map(|(desk, rank)| desk.map(|values| ("Desk", values)).into_iter().chain(rank.map(|values| ("Rank", values))).collect())
 }
 
 fn interval(now: Timestamp) -> BoxedStrategy<(String, String)> {

@@ -19,13 +19,7 @@ pub(super) fn holds(entry: &IfSpec, grant: Grant, context: &Context<'_>) -> Find
         IfSpec::Claim(test) => claim(test, context.claims),
         IfSpec::Scope(scope) => {
             let has = context.scopes.iter().any(|own| **own == **scope);
-            Finding::of(
-                has,
-                format!(
-                    "the token's scopes {} `{scope}`",
-                    if has { "contain" } else { "do not contain" }
-                ),
-            )
+            Finding::of(has, format!("the token's scopes {} `{scope}`", if has { "contain" } else { "do not contain" }))
         }
         IfSpec::ViaApi { features, operator } => via_api(features, *operator, context.feature),
         IfSpec::FeatureChain(selectors) => feature_chain(selectors, grant, context),
@@ -41,125 +35,58 @@ fn header(name: &str, test: &TextTest, context: &Context<'_>) -> Finding {
         HeaderValue::Unknown => Finding::unknown(format!("header `{name}` cannot be read")),
         HeaderValue::Absent => {
             let holds = satisfies(None, test);
-            Finding::of(
-                holds,
-                format!(
-                    "header `{name}` is absent, which {} {}",
-                    satisfying(holds),
-                    told(test)
-                ),
-            )
+            Finding::of(holds, format!("header `{name}` is absent, which {} {}", satisfying(holds), told(test)))
         }
         HeaderValue::Text(actual) => {
             let holds = satisfies(Some(actual), test);
-            Finding::of(
-                holds,
-                format!(
-                    "the value of header `{name}` {} {}",
-                    satisfying(holds),
-                    told(test)
-                ),
-            )
+            Finding::of(holds, format!("the value of header `{name}` {} {}", satisfying(holds), told(test)))
         }
     }
 }
 
 fn satisfying(holds: bool) -> &'static str {
-    if holds {
-        "satisfies"
-    } else {
-        "does not satisfy"
-    }
+    if holds { "satisfies" } else { "does not satisfy" }
 }
 
 fn claim(test: &ClaimTest, claims: Option<&Claims>) -> Finding {
     let name = &test.claim;
-    let values = claims
-        .filter(|claims| is_issued_by(claims, test))
-        .map(|claims| values_of(claims, name))
-        .unwrap_or_default();
+    let values = claims.filter(|claims| is_issued_by(claims, test)).map(|claims| values_of(claims, name)).unwrap_or_default();
     if values.is_empty() {
         let holds = satisfies(None, &test.test);
-        let of = test
-            .issuer
-            .as_ref()
-            .or(test.original_issuer.as_ref())
-            .map(|issuer| format!(" of issuer `{issuer}`"))
-            .unwrap_or_default();
-        return Finding::of(
-            holds,
-            format!(
-                "claim `{name}`{of} is absent, which {} {}",
-                satisfying(holds),
-                told(&test.test)
-            ),
-        );
+        let of = test.issuer.as_ref().or(test.original_issuer.as_ref()).map(|issuer| format!(" of issuer `{issuer}`")).unwrap_or_default();
+        return Finding::of(holds, format!("claim `{name}`{of} is absent, which {} {}", satisfying(holds), told(&test.test)));
     }
-    let findings = values
-        .into_iter()
-        .map(|value| claim_value(name, value, &test.test))
-        .collect();
-    if asks_all_values(test.test.operator) {
-        Finding::all(findings)
-    } else {
-        Finding::any(findings)
-    }
+    let findings = values.into_iter().map(|value| claim_value(name, value, &test.test)).collect();
+    if asks_all_values(test.test.operator) { Finding::all(findings) } else { Finding::any(findings) }
 }
 
 fn claim_value(name: &str, value: &ClaimValue, test: &TextTest) -> Finding {
     match value {
-        ClaimValue::Unknown => {
-            Finding::unknown(format!("claim `{name}` has a value that is no text"))
-        }
+        ClaimValue::Unknown => Finding::unknown(format!("claim `{name}` has a value that is no text")),
         ClaimValue::Text(actual) => {
             let holds = satisfies(Some(actual), test);
-            Finding::of(
-                holds,
-                format!(
-                    "claim `{name}`: `{actual}` {} {}",
-                    satisfying(holds),
-                    told(test)
-                ),
-            )
+            Finding::of(holds, format!("claim `{name}`: `{actual}` {} {}", satisfying(holds), told(test)))
         }
     }
 }
 
 fn is_issued_by(claims: &Claims, test: &ClaimTest) -> bool {
-    let is_given = |issuer: &Option<_>| {
-        issuer
-            .as_deref()
-            .is_none_or(|issuer: &str| claims.issuer.as_deref() == Some(issuer))
-    };
+    let is_given = |issuer: &Option<_>| issuer.as_deref().is_none_or(|issuer: &str| claims.issuer.as_deref() == Some(issuer));
     is_given(&test.issuer) && is_given(&test.original_issuer)
 }
 
 fn values_of<'c>(claims: &'c Claims, name: &str) -> Vec<&'c ClaimValue> {
-    claims
-        .values
-        .iter()
-        .filter(|(own, _)| **own == *name)
-        .flat_map(|(_, values)| values)
-        .collect()
+    claims.values.iter().filter(|(own, _)| **own == *name).flat_map(|(_, values)| values).collect()
 }
 
-fn via_api(
-    patterns: &[Box<str>],
-    operator: ViaApiOperator,
-    feature: Option<(&str, &str)>,
-) -> Finding {
+fn via_api(patterns: &[Box<str>], operator: ViaApiOperator, feature: Option<(&str, &str)>) -> Finding {
     let listed = match feature {
         None => Finding::unknown("the feature being executed is unknown"),
         Some((application, code)) => {
-            let pattern = patterns
-                .iter()
-                .find(|pattern| is_feature(application, code, pattern));
+            let pattern = patterns.iter().find(|pattern| is_feature(application, code, pattern));
             let why = match pattern {
                 Some(pattern) => format!("the feature `{application}/{code}` is of `{pattern}`"),
-                None => format!(
-                    "the feature `{application}/{code}` is none of `{}`",
-                    patterns.join("`, `")
-                ),
+                None => format!("the feature `{application}/{code}` is none of `{}`", patterns.join("`, `")),
             };
             Finding::of(pattern.is_some(), why)
         }
@@ -173,10 +100,7 @@ fn via_api(
 /// A pattern with a slash is one of the application and one of the code, one without is one of the code.
 fn is_feature(application: &str, code: &str, pattern: &str) -> bool {
     match pattern.split_once('/') {
-        Some((of_application, of_code)) => {
-            is_like(application, of_application, Case::Ignored)
-                && is_like(code, of_code, Case::Ignored)
-        }
+        Some((of_application, of_code)) => is_like(application, of_application, Case::Ignored) && is_like(code, of_code, Case::Ignored),
         None => is_like(code, pattern, Case::Ignored),
     }
 }
@@ -186,10 +110,7 @@ fn feature_chain(selectors: &[Selector], grant: Grant, context: &Context<'_>) ->
     let Some((application, code)) = context.feature else {
         return Finding::unknown("the feature being executed is unknown");
     };
-    let id = [
-        ("scope", Some(Cow::Borrowed(application))),
-        ("code", Some(Cow::Borrowed(code))),
-    ];
+    let id = [("scope", Some(Cow::Borrowed(application))), ("code", Some(Cow::Borrowed(code)))];
     let now = Dates::Between(Interval::at(context.now));
     let question = Question {
         application,
@@ -202,17 +123,9 @@ fn feature_chain(selectors: &[Selector], grant: Grant, context: &Context<'_>) ->
         as_at: now,
         policy: None,
     };
-    let any = Finding::any(
-        selectors
-            .iter()
-            .map(|selector| selectors::matches(selector, grant, &question))
-            .collect(),
-    );
+    let any = Finding::any(selectors.iter().map(|selector| selectors::matches(selector, grant, &question)).collect());
     match any.truth {
-        Truth::False => Finding::of(
-            false,
-            format!("none of its selectors matches the feature `{application}/{code}`"),
-        ),
+        Truth::False => Finding::of(false, format!("none of its selectors matches the feature `{application}/{code}`")),
         Truth::True | Truth::Unknown => any,
     }
 }

@@ -6,9 +6,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::{SignedDuration, Span};
 
 use super::super::dates::{Dates, Instant, Interval};
-use super::super::documents::{
-    AsAtEnd, DateQuality, DateUnit, ForSpec, Grant, PointInTime, RelativeDate, RelativeTo,
-};
+use super::super::documents::{AsAtEnd, DateQuality, DateUnit, ForSpec, Grant, PointInTime, RelativeDate, RelativeTo};
 use super::super::question::Question;
 use super::truth::{Finding, Truth};
 
@@ -19,16 +17,9 @@ const MOST_DAYS: i64 = 3_700;
 const FIRST: DateTime = DateTime::constant(1, 1, 1, 0, 0, 0, 0);
 
 /// One entry of `for`.
-pub(super) fn holds(
-    entry: &ForSpec,
-    grant: Grant,
-    question: &Question<'_>,
-    now: Instant,
-) -> Finding {
+pub(super) fn holds(entry: &ForSpec, grant: Grant, question: &Question<'_>, now: Instant) -> Finding {
     let (dimension, dates) = match entry {
-        ForSpec::EffectiveRange { .. }
-        | ForSpec::EffectiveRelative(_)
-        | ForSpec::EffectiveQuality(_) => ("effective", question.effective),
+        ForSpec::EffectiveRange { .. } | ForSpec::EffectiveRelative(_) | ForSpec::EffectiveQuality(_) => ("effective", question.effective),
         ForSpec::AsAtRange { .. } | ForSpec::AsAtRelative(_) => ("asAt", question.as_at),
     };
     let asked = match dates {
@@ -36,28 +27,14 @@ pub(super) fn holds(
             return Finding::unknown(format!("the {dimension} date asked about is unknown"));
         }
         Dates::LeftToRows => {
-            return Finding::new(
-                Truth::left_for_later(grant),
-                format!("the {dimension} date is left to the rows of the answer"),
-            );
+            return Finding::new(Truth::left_for_later(grant), format!("the {dimension} date is left to the rows of the answer"));
         }
-        Dates::Between(interval) => Asked {
-            dimension,
-            from: civil(interval.from()),
-            to: civil(interval.to()),
-            interval,
-        },
+        Dates::Between(interval) => Asked { dimension, from: civil(interval.from()), to: civil(interval.to()), interval },
     };
     match entry {
-        ForSpec::EffectiveRange { from, to } => {
-            asked.in_range(from.map(civil), to.map(civil), grant)
-        }
-        ForSpec::AsAtRange { from, to } => {
-            asked.in_range(Some(end(*from, now)), Some(end(*to, now)), grant)
-        }
-        ForSpec::EffectiveRelative(relative) | ForSpec::AsAtRelative(relative) => {
-            asked.relative(relative, civil(now), grant)
-        }
+        ForSpec::EffectiveRange { from, to } => asked.in_range(from.map(civil), to.map(civil), grant),
+        ForSpec::AsAtRange { from, to } => asked.in_range(Some(end(*from, now)), Some(end(*to, now)), grant),
+        ForSpec::EffectiveRelative(relative) | ForSpec::AsAtRelative(relative) => asked.relative(relative, civil(now), grant),
         ForSpec::EffectiveQuality(quality) => asked.quality(*quality, civil(now), grant),
     }
 }
@@ -79,35 +56,22 @@ struct Asked {
 
 impl Asked {
     fn told(&self) -> String {
-        if self.from == self.to {
-            format!("{} {}Z", self.dimension, self.from)
-        } else {
-            format!("{} {}Z to {}Z", self.dimension, self.from, self.to)
-        }
+        if self.from == self.to { format!("{} {}Z", self.dimension, self.from) } else { format!("{} {}Z to {}Z", self.dimension, self.from, self.to) }
     }
 
     /// In an Allow policy all of it must lie in the set, in a Deny policy some of it.
     fn judged(&self, grant: Grant, lies_in: bool, touches: bool, set: &str) -> Finding {
         let asked = self.told();
         let (holds, verb, set) = match grant {
-            Grant::Allow => (
-                lies_in,
-                ["lies", "does not lie"],
-                format!("wholly in {set}"),
-            ),
+            Grant::Allow => (lies_in, ["lies", "does not lie"], format!("wholly in {set}")),
             Grant::Deny => (touches, ["touches", "does not touch"], set.to_owned()),
         };
         let [yes, no] = verb;
-        Finding::of(
-            holds,
-            format!("{asked} {} {set}", if holds { yes } else { no }),
-        )
+        Finding::of(holds, format!("{asked} {} {set}", if holds { yes } else { no }))
     }
 
     fn in_range(&self, from: Option<DateTime>, to: Option<DateTime>, grant: Grant) -> Finding {
-        let written = |end: Option<DateTime>| {
-            end.map_or_else(|| "any time".to_owned(), |end| format!("{end}Z"))
-        };
+        let written = |end: Option<DateTime>| end.map_or_else(|| "any time".to_owned(), |end| format!("{end}Z"));
         let set = format!("{} to {}", written(from), written(to));
         let (from, to) = (from.unwrap_or(FIRST), to.unwrap_or(DateTime::MAX));
         let lies_in = from <= self.from && self.to <= to;
@@ -120,16 +84,8 @@ impl Asked {
         let is_in = |at: DateTime| stands(at, relative, anchor);
         // the set has no gaps, and holds the anchor or reaches to the end of time
         let lies_in = is_in(self.from) && is_in(self.to);
-        let touches = is_in(self.from)
-            || is_in(self.to)
-            || (self.from < anchor && anchor < self.to && is_in(anchor));
-        let set = format!(
-            "{} {anchor}Z ({} {:+} {})",
-            relative.relative_to.name(),
-            relative.date.name(),
-            relative.adjustment,
-            relative.unit.name()
-        );
+        let touches = is_in(self.from) || is_in(self.to) || (self.from < anchor && anchor < self.to && is_in(anchor));
+        let set = format!("{} {anchor}Z ({} {:+} {})", relative.relative_to.name(), relative.date.name(), relative.adjustment, relative.unit.name());
         self.judged(grant, lies_in, touches, &set)
     }
 
@@ -137,14 +93,9 @@ impl Asked {
         let (first, _) = self.interval.from().day_and_nanos();
         let (last, _) = self.interval.to().day_and_nanos();
         if i64::from(last) - i64::from(first) + 1 > MOST_DAYS {
-            return Finding::unknown(format!(
-                "{} touches more than {MOST_DAYS} days",
-                self.told()
-            ));
+            return Finding::unknown(format!("{} touches more than {MOST_DAYS} days", self.told()));
         }
-        let days: Vec<[bool; 2]> = (first..=last)
-            .map(|day| self.quality_on(date(day), quality, now))
-            .collect();
+        let days: Vec<[bool; 2]> = (first..=last).map(|day| self.quality_on(date(day), quality, now)).collect();
         let lies_in = days.iter().all(|[wholly, _]| *wholly);
         let touches = days.iter().any(|[_, touched]| *touched);
         self.judged(grant, lies_in, touches, quality.name())
@@ -152,31 +103,17 @@ impl Asked {
 
     /// Of the part of the interval that lies on that day: whether all of it, and whether some of it, has the quality.
     fn quality_on(&self, day: Date, quality: DateQuality, now: DateTime) -> [bool; 2] {
-        let first = if self.from.date() == day {
-            self.from
-        } else {
-            day.at(0, 0, 0, 0)
-        };
-        let last = if self.to.date() == day {
-            self.to
-        } else {
-            day.at(23, 59, 59, 999_999_999)
-        };
+        let first = if self.from.date() == day { self.from } else { day.at(0, 0, 0, 0) };
+        let last = if self.to.date() == day { self.to } else { day.at(23, 59, 59, 999_999_999) };
         let is_this_month = day.first_of_month() == now.date().first_of_month();
         let of_day = |has| [has, has];
         match quality {
             DateQuality::IsFirstDayOfAnyMonth => of_day(day == day.first_of_month()),
             DateQuality::IsLastDayOfAnyMonth => of_day(day == day.last_of_month()),
             DateQuality::IsBusinessDayOfAnyMonth => of_day(!is_weekend(day)),
-            DateQuality::IsFirstDayOfTheCurrentMonth => {
-                of_day(is_this_month && day == day.first_of_month())
-            }
-            DateQuality::IsLastDayOfTheCurrentMonth => {
-                of_day(is_this_month && day == day.last_of_month())
-            }
-            DateQuality::IsBusinessDayOfTheCurrentMonth => {
-                of_day(is_this_month && !is_weekend(day))
-            }
+            DateQuality::IsFirstDayOfTheCurrentMonth => of_day(is_this_month && day == day.first_of_month()),
+            DateQuality::IsLastDayOfTheCurrentMonth => of_day(is_this_month && day == day.last_of_month()),
+            DateQuality::IsBusinessDayOfTheCurrentMonth => of_day(is_this_month && !is_weekend(day)),
             DateQuality::IsBeforeMidday => [last.hour() < 12, first.hour() < 12],
             DateQuality::IsBefore5pm => [last.hour() < 17, first.hour() < 17],
             DateQuality::IsAfter5pm => [first.hour() >= 17, last.hour() >= 17],
@@ -188,17 +125,9 @@ impl Asked {
 fn stands(at: DateTime, relative: &RelativeDate, anchor: DateTime) -> bool {
     let by_days = match relative.unit {
         DateUnit::Minute | DateUnit::Hour => false,
-        DateUnit::Day
-        | DateUnit::BusinessDay
-        | DateUnit::Weeks
-        | DateUnit::Months
-        | DateUnit::Years => true,
+        DateUnit::Day | DateUnit::BusinessDay | DateUnit::Weeks | DateUnit::Months | DateUnit::Years => true,
     };
-    let place = if by_days {
-        at.date().cmp(&anchor.date())
-    } else {
-        at.cmp(&anchor)
-    };
+    let place = if by_days { at.date().cmp(&anchor.date()) } else { at.cmp(&anchor) };
     match relative.relative_to {
         RelativeTo::BeforeOrOn => place.is_le(),
         RelativeTo::Before => place.is_lt(),
@@ -215,9 +144,7 @@ fn anchor(relative: &RelativeDate, now: DateTime) -> DateTime {
     let start = match relative.date {
         PointInTime::Now => now,
         PointInTime::FirstOfMonth => midnight(today.first_of_month()),
-        PointInTime::FirstBusinessDayOfTheMonth => {
-            to_business_day(midnight(today.first_of_month()), 1)
-        }
+        PointInTime::FirstBusinessDayOfTheMonth => to_business_day(midnight(today.first_of_month()), 1),
         PointInTime::LastDayOfTheMonth => midnight(today.last_of_month()),
         PointInTime::LastBusinessDayOfMonth => to_business_day(midnight(today.last_of_month()), -1),
         PointInTime::FirstDayOfYear => midnight(today.first_of_year()),
@@ -229,16 +156,7 @@ fn anchor(relative: &RelativeDate, now: DateTime) -> DateTime {
 fn moved(start: DateTime, adjustment: i64, unit: DateUnit) -> DateTime {
     // a count that leads past either end of time from anywhere
     let months = adjustment.clamp(-150_000, 150_000);
-    let by_seconds = |seconds: i64| {
-        plus(
-            start,
-            SignedDuration::from_secs(
-                adjustment
-                    .clamp(-1_000_000_000_000, 1_000_000_000_000)
-                    .saturating_mul(seconds),
-            ),
-        )
-    };
+    let by_seconds = |seconds: i64| plus(start, SignedDuration::from_secs(adjustment.clamp(-1_000_000_000_000, 1_000_000_000_000).saturating_mul(seconds)));
     match unit {
         DateUnit::Minute => by_seconds(60),
         DateUnit::Hour => by_seconds(3600),
@@ -246,9 +164,7 @@ fn moved(start: DateTime, adjustment: i64, unit: DateUnit) -> DateTime {
         DateUnit::Weeks => by_seconds(7 * 86_400),
         DateUnit::BusinessDay => by_business_days(start, adjustment),
         DateUnit::Months => within_the_years(start.saturating_add(Span::new().months(months))),
-        DateUnit::Years => within_the_years(
-            start.saturating_add(Span::new().years(adjustment.clamp(-15_000, 15_000))),
-        ),
+        DateUnit::Years => within_the_years(start.saturating_add(Span::new().years(adjustment.clamp(-15_000, 15_000)))),
     }
 }
 

@@ -122,10 +122,6 @@ pub struct ConditionExplained {
 impl From<NamedCause<'_>> for CauseExplained {
     fn from(cause: NamedCause<'_>) -> Self {
         let policy = cause.policy.map(|policy| policy.id.to_string());
-        Self {
-            role: cause.role.to_string(),
-            policy,
-            selector: cause.selector,
-        }
+        Self { role: cause.role.to_string(), policy, selector: cause.selector }
     }
 }

@@ -17,39 +17,26 @@ fn actions() -> BoxedStrategy<Value> {
         prop_oneof![4 => Just("Any"), 2 => Just("Upsert"), 1 => Just("Add"), 1 => Just("read")],
         prop_oneof![5 => Just("Portfolio"), 2 => Just("Feature")],
     );
-    let action = action.prop_map(
-        |(scope, activity, entity)| json!({"scope": scope, "activity": activity, "entity": entity}),
-    );
+    let action = action.prop_map(|(scope, activity, entity)| json!({"scope": scope, "activity": activity, "entity": entity}));
     vec(action, 1..=2).prop_map(Value::from).boxed()
 }
 
 fn identifier(fewest: usize) -> BoxedStrategy<Value> {
     let pattern = weighted(0.8, select(vec!["*", "**", "US", "us", "U*", "U*S", ""]));
-    btree_map(select(vec!["scope", "Scope", "code"]), pattern, fewest..=2)
-        .prop_map(|parts| json!(parts))
-        .boxed()
+    btree_map(select(vec!["scope", "Scope", "code"]), pattern, fewest..=2).prop_map(|parts| json!(parts)).boxed()
 }
 
 fn selector(depth: usize) -> BoxedStrategy<Value> {
-    let expression = (
-        select(vec!["Desk", "desk"]),
-        select(vec!["Equals", "NotEquals"]),
-        select(vec!["EQ", "FX"]),
-    );
+    let expression = (select(vec!["Desk", "desk"]), select(vec!["Equals", "NotEquals"]), select(vec!["EQ", "FX"]));
     let expression = expression.prop_map(|(key, operator, text)| json!({"metadataKey": key, "operator": operator, "textValue": text}));
-    let all =
-        actions().prop_map(|actions| json!({"matchAllSelectorDefinition": {"actions": actions}}));
+    let all = actions().prop_map(|actions| json!({"matchAllSelectorDefinition": {"actions": actions}}));
     let by_id = (identifier(1), actions()).prop_map(|(identifier, actions)| json!({"idSelectorDefinition": {"identifier": identifier, "actions": actions}}));
     let by_metadata = (vec(expression, 1..=2), actions())
         .prop_map(|(expressions, actions)| json!({"metadataSelectorDefinition": {"expressions": expressions, "actions": actions}}));
-    let inner = if depth == 0 {
-        Just(Vec::new()).boxed()
-    } else {
-        vec(selector(depth - 1), 0..=2).boxed()
-    };
-    let by_policy = (weighted(0.7, identifier(0)), inner, actions()).prop_map(|(identity, inner, actions)| {
-        json!({"policySelectorDefinition": {"identityRestriction": identity, "restrictionSelectors": inner, "actions": actions}})
-    });
+    let inner = if depth == 0 { Just(Vec::new()).boxed() } else { vec(selector(depth - 1), 0..=2).boxed() };
+    let by_policy = (weighted(0.7, identifier(0)), inner, actions()).prop_map(
+        |(identity, inner, actions)| json!({"policySelectorDefinition": {"identityRestriction": identity, "restrictionSelectors": inner, "actions": actions}}),
+    );
     prop_oneof![1 => all, 6 => by_id, 3 => by_metadata, 4 => by_policy].boxed()
 }
 
@@ -62,11 +49,7 @@ fn policy(selectors: &[Value]) -> PolicyDocument {
 fn both_evaluators_agree_on_what_a_restriction_covers() {
     let asked = vec(selector(1), 1..=2);
     let restrictions = vec(selector(1), 1..=4);
-    let mut runner = TestRunner::new(Config {
-        cases: 2000,
-        failure_persistence: None,
-        ..Config::default()
-    });
+    let mut runner = TestRunner::new(Config { cases: 2000, failure_persistence: None, ..Config::default() });
     let covered = std::cell::Cell::new(0_u32);
     let result = runner.run(&(asked, restrictions), |(asked, restrictions)| {
         let actions = json!([{"activity": "Any", "entity": "Policy"}]);

@@ -2,21 +2,14 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{
-    CauseExplained, ConditionExplained, Explanation, Outcome, PolicyExplained, PolicyVerdict,
-    RoleExplained, Truth,
-};
+use super::{CauseExplained, ConditionExplained, Explanation, Outcome, PolicyExplained, PolicyVerdict, RoleExplained, Truth};
 
 /// Of the policies of a role that nearly matched, so many are told; the rest are counted.
 const MOST_NEAR: usize = 20;
 
 impl Display for Explanation {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let word = if self.decision.granted {
-            "granted"
-        } else {
-            "denied"
-        };
+        let word = if self.decision.granted { "granted" } else { "denied" };
         match &self.decision.by {
             Some(by) => writeln!(f, "{word} by {by}")?,
             None => writeln!(f, "{word}: no policy grants this")?,
@@ -45,16 +38,7 @@ impl Display for RoleExplained {
             Some(order) => write!(f, "{order}. ")?,
             None => f.write_str("-. ")?,
         }
-        write!(
-            f,
-            "{} {}",
-            if self.is_user_role {
-                "user-role"
-            } else {
-                "role"
-            },
-            self.role
-        )?;
+        write!(f, "{} {}", if self.is_user_role { "user-role" } else { "role" }, self.role)?;
         if let Some(index) = self.hierarchy_index {
             write!(f, " (index {index})")?;
         }
@@ -76,14 +60,8 @@ impl Display for RoleExplained {
 
 impl RoleExplained {
     fn write_policies(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (matched, near): (Vec<_>, Vec<_>) = self
-            .policies
-            .iter()
-            .partition(|policy| matches!(policy.verdict, PolicyVerdict::Matched { .. }));
-        for policy in matched
-            .into_iter()
-            .chain(near.iter().copied().take(MOST_NEAR))
-        {
+        let (matched, near): (Vec<_>, Vec<_>) = self.policies.iter().partition(|policy| matches!(policy.verdict, PolicyVerdict::Matched { .. }));
+        for policy in matched.into_iter().chain(near.iter().copied().take(MOST_NEAR)) {
             write!(f, "{policy}")?;
         }
         if let Some(rest) = near.len().checked_sub(MOST_NEAR).filter(|rest| *rest > 0) {
@@ -106,9 +84,7 @@ impl Display for PolicyExplained {
             }
             PolicyVerdict::Matched { .. } => {
                 writeln!(f, "   {grant} {policy} matches")?;
-                self.conditions
-                    .iter()
-                    .try_for_each(|condition| writeln!(f, "      {condition}"))
+                self.conditions.iter().try_for_each(|condition| writeln!(f, "      {condition}"))
             }
         }
     }

@@ -75,10 +75,7 @@ pub(super) struct Finding {
 
 impl Finding {
     pub(super) fn new(truth: Truth, why: impl Into<String>) -> Self {
-        Self {
-            truth,
-            why: why.into(),
-        }
+        Self { truth, why: why.into() }
     }
 
     pub(super) fn of(holds: bool, why: impl Into<String>) -> Self {
@@ -107,10 +104,6 @@ fn truths(findings: &[Finding]) -> Vec<Truth> {
 }
 
 fn told(findings: &[Finding], truth: Truth, between: &str) -> String {
-    let deciding: Vec<&str> = findings
-        .iter()
-        .filter(|finding| finding.truth == truth)
-        .map(|finding| &*finding.why)
-        .collect();
+    let deciding: Vec<&str> = findings.iter().filter(|finding| finding.truth == truth).map(|finding| &*finding.why).collect();
     deciding.join(between)
 }

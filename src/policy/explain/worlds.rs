@@ -8,9 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 
-use super::super::documents::{
-    DateQuality, DateUnit, MetadataOperator, PointInTime, RelativeTo, TextOperator,
-};
+use super::super::documents::{DateQuality, DateUnit, MetadataOperator, PointInTime, RelativeTo, TextOperator};
 use super::calls::{Call, call};
 
 pub(super) const ROLES: [&str; 5] = ["r0", "r1", "r2", "r3", "missing"];
@@ -28,22 +26,8 @@ const NOWS: [&str; 9] = [
     "9999-12-30T21:00:00Z",
 ];
 pub(super) const TEXTS: [&str; 6] = ["Equity", "equity", "Fixed", "qui", "", "Equity, fixed ,"];
-const PATTERNS: [&str; 14] = [
-    "*", "**", "U*", "u*", "*S", "*s*", "US", "us", "eq*", "e*1", "eq", "c7", "", "*é",
-];
-pub(super) const METADATA: [&str; 11] = [
-    "EQ",
-    "eq",
-    "FX",
-    "10",
-    "9",
-    "-1.50",
-    "-2",
-    "-10",
-    "2024-01-01T00:00:00Z",
-    "2024-01-01T01:00:00+01:00",
-    "",
-];
+const PATTERNS: [&str; 14] = ["*", "**", "U*", "u*", "*S", "*s*", "US", "us", "eq*", "e*1", "eq", "c7", "", "*é"];
+pub(super) const METADATA: [&str; 11] = ["EQ", "eq", "FX", "10", "9", "-1.50", "-2", "-10", "2024-01-01T00:00:00Z", "2024-01-01T01:00:00+01:00", ""];
 
 /// A snapshot, the time, and some calls with a question each.
 #[derive(Clone, Debug)]
@@ -56,17 +40,11 @@ pub(super) struct World {
 pub(super) fn world() -> impl Strategy<Value = World> {
     select(&NOWS[..]).prop_flat_map(|now| {
         let now: Timestamp = now.parse().unwrap();
-        (snapshot(now), vec(call(now), 10)).prop_map(move |(snapshot, calls)| World {
-            now,
-            snapshot,
-            calls,
-        })
+        (snapshot(now), vec(call(now), 10)).prop_map(move |(snapshot, calls)| World { now, snapshot, calls })
     })
 }
 
-pub(super) fn one_of(
-    texts: &'static [&'static str],
-) -> impl Strategy<Value = &'static str> + Clone {
+pub(super) fn one_of(texts: &'static [&'static str]) -> impl Strategy<Value = &'static str> + Clone {
     select(texts)
 }
 
@@ -79,41 +57,16 @@ fn few(entry: impl Strategy<Value = Value> + 'static) -> BoxedStrategy<Vec<Value
 /// A date near now: days, month ends and year ends around it, at telling times of day.
 pub(super) fn date(now: Timestamp) -> BoxedStrategy<String> {
     let today: DateTime = jiff::tz::TimeZone::UTC.to_datetime(now);
-    let days = select(vec![
-        0, 0, 0, 1, -1, 2, -2, 3, -3, 5, 7, -7, 8, -28, 29, -30, 31, -31, 60, 365, -366,
-    ]);
+    let days = select(vec![0, 0, 0, 1, -1, 2, -2, 3, -3, 5, 7, -7, 8, -28, 29, -30, 31, -31, 60, 365, -366]);
     let near = days.prop_map(move |days| today.date().saturating_add(Span::new().days(days)));
     let month = today.date();
-    let marks = vec![
-        month.first_of_month(),
-        month.last_of_month(),
-        month.first_of_year(),
-        month.last_of_year(),
-        month,
-    ];
-    let times = select(vec![
-        "00:00:00",
-        "11:59:59.999999999",
-        "12:00:00",
-        "16:59:59.999999999",
-        "17:00:00",
-        "23:59:59.999999999",
-        "now",
-    ]);
+    let marks = vec![month.first_of_month(), month.last_of_month(), month.first_of_year(), month.last_of_year(), month];
+    let times = select(vec!["00:00:00", "11:59:59.999999999", "12:00:00", "16:59:59.999999999", "17:00:00", "23:59:59.999999999", "now"]);
     let written = move |(day, time): (Date, &str)| {
         let day = day.max(Date::constant(1, 1, 1));
-        if time == "now" {
-            format!("{day}T{}Z", today.time())
-        } else {
-            format!("{day}T{time}Z")
-        }
+        if time == "now" { format!("{day}T{}Z", today.time()) } else { format!("{day}T{time}Z") }
     };
-    let ends = one_of(&[
-        "0001-01-01",
-        "9999-12-31T23:59:59.999999999Z",
-        "2000-02-29",
-        "2020-05-17T00:00:00+14:00",
-    ]);
+    let ends = one_of(&["0001-01-01", "9999-12-31T23:59:59.999999999Z", "2000-02-29", "2020-05-17T00:00:00+14:00"]);
     prop_oneof![
         12 => (near, times.clone()).prop_map(written),
         5 => (select(marks), times).prop_map(written),
@@ -123,29 +76,14 @@ pub(super) fn date(now: Timestamp) -> BoxedStrategy<String> {
 }
 
 fn snapshot(now: Timestamp) -> impl Strategy<Value = Value> {
-    let policies: Vec<_> = (0..POLICIES)
-        .map(|place| policy(now, json!(policy_id(place))))
-        .collect();
+    let policies: Vec<_> = (0..POLICIES).map(|place| policy(now, json!(policy_id(place)))).collect();
     let collections: Vec<_> = (0..COLLECTIONS).map(collection).collect();
     let roles: Vec<_> = ROLES.iter().take(4).map(|code| role(now, code)).collect();
-    let user = |id: &'static str| {
-        user_roles().prop_map(move |roles| json!({"id": id, "status": "ACTIVE", "roles": roles}))
-    };
-    let user_role = resource().prop_map(
-        |resource| json!({"id": {"scope": "_users", "code": "u1"}, "resource": resource}),
-    );
-    let administrator = (resource(), when(now)).prop_map(|(resource, when)| {
-        json!({"id": {"scope": "LUSID_SYSTEM", "code": "lusid-administrator"}, "resource": resource, "when": when})
-    });
-    let parts = (
-        policies,
-        collections,
-        roles,
-        [user("u1"), user("u2")],
-        weighted(0.7, user_role),
-        weighted(0.5, administrator),
-        weighted(0.15, bulk()),
-    );
+    let user = |id: &'static str| user_roles().prop_map(move |roles| json!({"id": id, "status": "ACTIVE", "roles": roles}));
+    let user_role = resource().prop_map(|resource| json!({"id": {"scope": "_users", "code": "u1"}, "resource": resource}));
+    let administrator = (resource(), when(now))
+        .prop_map(|(resource, when)| json!({"id": {"scope": "LUSID_SYSTEM", "code": "lusid-administrator"}, "resource": resource, "when": when}));
+    let parts = (policies, collections, roles, [user("u1"), user("u2")], weighted(0.7, user_role), weighted(0.5, administrator), weighted(0.15, bulk()));
     parts.prop_map(|(mut policies, mut collections, mut roles, users, user_role, administrator, bulk)| {
         // the order of ranks is not that of the document
         roles.reverse();
@@ -166,19 +104,9 @@ fn snapshot(now: Timestamp) -> impl Strategy<Value = Value> {
 /// So many policies in one collection that they are found by index, and some of these indexes are shared.
 fn bulk() -> impl Strategy<Value = (Vec<Value>, Value)> {
     let name = one_of(&["scope", "code", "domain", "Code"]);
-    let pattern = prop_oneof![
-        one_of(&PATTERNS),
-        one_of(&[
-            "e*", "eq-*", "eq-1*", "eq-1*1", "E*", "EQ*", "é*", "c*", "c7*", "c8"
-        ])
-    ];
+    let pattern = prop_oneof![one_of(&PATTERNS), one_of(&["e*", "eq-*", "eq-1*", "eq-1*1", "E*", "EQ*", "é*", "c*", "c7*", "c8"])];
     let kind = prop_oneof![5 => Just(("Portfolio", false)), 2 => Just(("Feature", false)), 1 => Just(("Policy", false)), 1 => Just(("Policy", true))];
-    let one = (
-        one_of(&["Allow", "Deny"]),
-        one_of(&["Any", "Read", "Upsert", "Add"]),
-        btree_map(name, pattern, 1..=2),
-        kind,
-    );
+    let one = (one_of(&["Allow", "Deny"]), one_of(&["Any", "Read", "Upsert", "Add"]), btree_map(name, pattern, 1..=2), kind);
     vec(one, 10..90).prop_map(|policies| {
         let ids: Vec<Value> = (0..policies.len()).map(|place| json!({"scope": "m", "code": format!("f{place}")})).collect();
         let policies = policies.into_iter().zip(&ids).map(|((grant, activity, identifier, (entity, is_restriction)), id)| {
@@ -208,20 +136,10 @@ fn role_id(code: &str) -> Value {
 }
 
 fn user_roles() -> impl Strategy<Value = Vec<Value>> {
-    (
-        subsequence(ROLES.to_vec(), 1..=ROLES.len()),
-        prop::bool::weighted(0.03),
-    )
-        .prop_map(|(codes, is_administrator)| {
-            let administrator = is_administrator
-                .then(|| json!({"scope": "LUSID_SYSTEM", "code": "lusid-administrator"}));
-            codes
-                .into_iter()
-                .map(role_id)
-                .rev()
-                .chain(administrator)
-                .collect()
-        })
+    (subsequence(ROLES.to_vec(), 1..=ROLES.len()), prop::bool::weighted(0.03)).prop_map(|(codes, is_administrator)| {
+        let administrator = is_administrator.then(|| json!({"scope": "LUSID_SYSTEM", "code": "lusid-administrator"}));
+        codes.into_iter().map(role_id).rev().chain(administrator).collect()
+    })
 }
 
 fn some_of(ids: Vec<Value>, fewest: usize, most: usize) -> impl Strategy<Value = Vec<Value>> {
@@ -231,44 +149,24 @@ fn some_of(ids: Vec<Value>, fewest: usize, most: usize) -> impl Strategy<Value =
 
 fn resource() -> impl Strategy<Value = Value> {
     let policies = some_of((0..POLICIES).map(policy_id).collect(), 1, POLICIES);
-    let collections = some_of(
-        (0..COLLECTIONS)
-            .map(|place| json!({"code": format!("c{place}")}))
-            .collect(),
-        0,
-        1,
-    );
+    let collections = some_of((0..COLLECTIONS).map(|place| json!({"code": format!("c{place}")})).collect(), 0, 1);
     let mut supervised: Vec<Value> = ROLES.iter().take(4).map(|code| role_id(code)).collect();
     supervised.push(json!({"scope": "LUSID_SYSTEM", "code": "lusid-administrator"}));
-    (
-        policies,
-        collections,
-        weighted(0.25, some_of(supervised, 0, 2)),
-    )
-        .prop_map(|(policies, collections, supervised)| {
-            json!({"policyIdRoleResource": {"policies": policies, "policyCollections": collections},
+    (policies, collections, weighted(0.25, some_of(supervised, 0, 2))).prop_map(|(policies, collections, supervised)| {
+        json!({"policyIdRoleResource": {"policies": policies, "policyCollections": collections},
             "nonTransitiveSupervisorRoleResource": supervised.map(|roles| json!({"roles": roles}))})
-        })
+    })
 }
 
 fn collection(place: usize) -> impl Strategy<Value = Value> {
     let policies = some_of((0..POLICIES).map(policy_id).collect(), 0, 2);
-    let inner = some_of(
-        (place + 1..COLLECTIONS)
-            .map(|place| json!({"code": format!("c{place}")}))
-            .collect(),
-        0,
-        2,
-    );
-    (policies, inner).prop_map(move |(policies, inner)| {
-        json!({"id": {"code": format!("c{place}")}, "policies": policies, "policyCollections": inner})
-    })
+    let inner = some_of((place + 1..COLLECTIONS).map(|place| json!({"code": format!("c{place}")})).collect(), 0, 2);
+    (policies, inner).prop_map(move |(policies, inner)| json!({"id": {"code": format!("c{place}")}, "policies": policies, "policyCollections": inner}))
 }
 
 fn role(now: Timestamp, code: &'static str) -> impl Strategy<Value = Value> {
-    (1..=3, resource(), when(now)).prop_map(move |(index, resource, when)| {
-        json!({"id": role_id(code), "roleHierarchyIndex": index, "resource": resource, "when": when})
-    })
+    (1..=3, resource(), when(now))
+        .prop_map(move |(index, resource, when)| json!({"id": role_id(code), "roleHierarchyIndex": index, "resource": resource, "when": when}))
 }
 
 fn when(now: Timestamp) -> impl Strategy<Value = Value> {
@@ -286,14 +184,7 @@ pub(super) fn policy(now: Timestamp, id: Value) -> BoxedStrategy<Value> {
     ];
     let grant = prop_oneof![3 => Just("Allow"), 2 => Just("Deny")];
     let selectors = prop_oneof![2 => vec(selector(2), 1), 3 => vec(selector(2), 2..=3)];
-    let parts = (
-        grant,
-        applications,
-        selectors,
-        few(for_entry(now)),
-        few(if_entry()),
-        when(now),
-    );
+    let parts = (grant, applications, selectors, few(for_entry(now)), few(if_entry()), when(now));
     parts
         .prop_map(move |(grant, applications, selectors, dates, conditions, when)| {
             json!({"id": id, "grant": grant, "applications": applications, "selectors": selectors, "for": dates, "if": conditions, "when": when})
@@ -311,55 +202,33 @@ fn actions() -> BoxedStrategy<Value> {
         2 => Just("Execute"), 1 => Just("any"),
     ];
     let scope = prop_oneof![3 => Just(Value::Null), 4 => Just(json!("default")), 2 => Just(json!("LUSID")), 1 => Just(json!("lusid"))];
-    let action = (scope, activity, entity).prop_map(
-        |(scope, activity, entity)| json!({"scope": scope, "activity": activity, "entity": entity}),
-    );
+    let action = (scope, activity, entity).prop_map(|(scope, activity, entity)| json!({"scope": scope, "activity": activity, "entity": entity}));
     vec(action, 1..=4).prop_map(Value::from).boxed()
 }
 
 fn identifier(fewest: usize) -> BoxedStrategy<Value> {
     let name = prop_oneof![8 => Just("scope"), 8 => Just("code"), 2 => Just("Scope"), 1 => Just("domain"), 1 => Just("other")];
     let pattern = prop_oneof![9 => one_of(&PATTERNS).prop_map(Value::from), 1 => Just(Value::Null)];
-    btree_map(name, pattern, fewest..=2)
-        .prop_map(|parts| json!(parts))
-        .boxed()
+    btree_map(name, pattern, fewest..=2).prop_map(|parts| json!(parts)).boxed()
 }
 
 fn selector(depth: usize) -> BoxedStrategy<Value> {
-    let expression = (
-        one_of(&["Desk", "Rank", "desk"]),
-        any_of_operators(),
-        metadata_text(),
-    );
+    let expression = (one_of(&["Desk", "Rank", "desk"]), any_of_operators(), metadata_text());
     let expression = expression.prop_map(|(key, operator, text)| json!({"metadataKey": key, "operator": operator, "textValue": text}));
-    let all =
-        actions().prop_map(|actions| json!({"matchAllSelectorDefinition": {"actions": actions}}));
+    let all = actions().prop_map(|actions| json!({"matchAllSelectorDefinition": {"actions": actions}}));
     let by_id = (identifier(1), actions()).prop_map(|(identifier, actions)| json!({"idSelectorDefinition": {"identifier": identifier, "actions": actions}}));
     let by_metadata = (vec(expression, 1..=2), actions())
         .prop_map(|(expressions, actions)| json!({"metadataSelectorDefinition": {"expressions": expressions, "actions": actions}}));
-    let inner = if depth == 0 {
-        Just(Vec::new()).boxed()
-    } else {
-        vec(selector(depth - 1), 0..=2).boxed()
-    };
-    let by_policy = (weighted(0.6, identifier(0)), weighted(0.7, inner), actions()).prop_map(|(identity, inner, actions)| {
-        json!({"policySelectorDefinition": {"identityRestriction": identity, "restrictionSelectors": inner, "actions": actions}})
-    });
+    let inner = if depth == 0 { Just(Vec::new()).boxed() } else { vec(selector(depth - 1), 0..=2).boxed() };
+    let by_policy = (weighted(0.6, identifier(0)), weighted(0.7, inner), actions()).prop_map(
+        |(identity, inner, actions)| json!({"policySelectorDefinition": {"identityRestriction": identity, "restrictionSelectors": inner, "actions": actions}}),
+    );
     prop_oneof![3 => all, 6 => by_id, 3 => by_metadata, 2 => by_policy].boxed()
 }
 
 fn any_of_operators() -> impl Strategy<Value = &'static str> {
     use MetadataOperator::*;
-    select(vec![
-        Equals,
-        NotEquals,
-        GreaterThan,
-        GreaterThanOrEqualTo,
-        LessThan,
-        LessThanOrEqualTo,
-        In,
-    ])
-    .prop_map(MetadataOperator::name)
+    select(vec![Equals, NotEquals, GreaterThan, GreaterThanOrEqualTo, LessThan, LessThanOrEqualTo, In]).prop_map(MetadataOperator::name)
 }
 
 fn metadata_text() -> impl Strategy<Value = &'static str> {
@@ -371,12 +240,9 @@ fn for_entry(now: Timestamp) -> BoxedStrategy<Value> {
         1 => Just(json!({"value": "AsAt=Latest"})),
         2 => date(now).prop_map(|date| json!({"dateTimeOffset": date})),
     ];
-    let range = (weighted(0.7, date(now)), weighted(0.7, date(now)))
-        .prop_map(|(from, to)| json!({"effectiveRange": {"from": from, "to": to}}));
-    let as_at = (end.clone(), end)
-        .prop_map(|(from, to)| json!({"asAtRangeForSpec": {"from": from, "to": to}}));
-    let quality =
-        qualities().prop_map(|quality| json!({"effectiveDateHasQuality": {"quality": quality}}));
+    let range = (weighted(0.7, date(now)), weighted(0.7, date(now))).prop_map(|(from, to)| json!({"effectiveRange": {"from": from, "to": to}}));
+    let as_at = (end.clone(), end).prop_map(|(from, to)| json!({"asAtRangeForSpec": {"from": from, "to": to}}));
+    let quality = qualities().prop_map(|quality| json!({"effectiveDateHasQuality": {"quality": quality}}));
     prop_oneof![
         2 => range,
         2 => as_at,
@@ -399,37 +265,16 @@ fn relative() -> impl Strategy<Value = Value> {
         Point::FirstDayOfYear,
         Point::LastDayOfYear,
     ];
-    let units = [
-        Unit::Minute,
-        Unit::Hour,
-        Unit::Day,
-        Unit::BusinessDay,
-        Unit::BusinessDay,
-        Unit::Weeks,
-        Unit::Months,
-        Unit::Years,
-    ];
-    let to = [
-        To::BeforeOrOn,
-        To::Before,
-        To::OnDayOf,
-        To::AfterOrOn,
-        To::After,
-        To::Exactly,
-    ];
+    let units = [Unit::Minute, Unit::Hour, Unit::Day, Unit::BusinessDay, Unit::BusinessDay, Unit::Weeks, Unit::Months, Unit::Years];
+    let to = [To::BeforeOrOn, To::Before, To::OnDayOf, To::AfterOrOn, To::After, To::Exactly];
     let adjustment = prop_oneof![
         8 => -3..=3_i64,
         2 => select(vec![5, -5, 6, -7, 12, -11, 24, -48, 60, 720]),
         1 => select(vec![i64::MIN, i64::MAX, 40_000, -40_000, 3_000_000, -3_000_000, 99_999_999_999]),
     ];
-    let parts = (
-        weighted(0.8, select(points.map(Point::name).to_vec())),
-        weighted(0.8, adjustment),
-        weighted(0.8, select(units.map(Unit::name).to_vec())),
-    );
-    (parts, select(to.map(To::name).to_vec())).prop_map(|((date, adjustment, unit), relative_to)| {
-        json!({"date": date, "adjustment": adjustment, "unit": unit, "relativeToDateTime": relative_to})
-    })
+    let parts = (weighted(0.8, select(points.map(Point::name).to_vec())), weighted(0.8, adjustment), weighted(0.8, select(units.map(Unit::name).to_vec())));
+    (parts, select(to.map(To::name).to_vec()))
+        .prop_map(|((date, adjustment, unit), relative_to)| json!({"date": date, "adjustment": adjustment, "unit": unit, "relativeToDateTime": relative_to}))
 }
 
 fn qualities() -> impl Strategy<Value = &'static str> {
@@ -460,10 +305,7 @@ fn text_test() -> impl Strategy<Value = (&'static str, &'static str)> {
         NotPresent,
         InCaseInsensitive,
     ];
-    (
-        select(operators.map(TextOperator::name).to_vec()),
-        one_of(&TEXTS),
-    )
+    (select(operators.map(TextOperator::name).to_vec()), one_of(&TEXTS))
 }
 
 fn if_entry() -> BoxedStrategy<Value> {
@@ -473,34 +315,14 @@ fn if_entry() -> BoxedStrategy<Value> {
     let claim = (one_of(&["team", "dept"]), text_test(), issuer(), issuer()).prop_map(|(claim, (operator, value), issuer, original)| {
         json!({"ifIdentityClaimExpression": {"claimType": claim, "operator": operator, "value": value, "claimIssuer": issuer, "claimOriginalIssuer": original}})
     });
-    let scope = one_of(&["read", "write"])
-        .prop_map(|scope| json!({"ifIdentityScopeExpression": {"scopeName": scope}}));
-    let code = || {
-        one_of(&[
-            "LUSID/f-1",
-            "lusid/F-*",
-            "f-1",
-            "*",
-            "F*",
-            "*/f-2",
-            "other/*",
-            "f-2",
-            "LUSID*",
-            "*/f-1",
-            "LUSID/a/F-1",
-        ])
-    };
-    let codes = prop_oneof![
-        code().prop_map(Value::from),
-        vec(code(), 0..=2).prop_map(Value::from)
-    ];
+    let scope = one_of(&["read", "write"]).prop_map(|scope| json!({"ifIdentityScopeExpression": {"scopeName": scope}}));
+    let code = || one_of(&["LUSID/f-1", "lusid/F-*", "f-1", "*", "F*", "*/f-2", "other/*", "f-2", "LUSID*", "*/f-1", "LUSID/a/F-1"]);
+    let codes = prop_oneof![code().prop_map(Value::from), vec(code(), 0..=2).prop_map(Value::from)];
     let via = (codes, weighted(0.6, one_of(&["In", "NotIn"])))
         .prop_map(|(codes, operator)| json!({"ifViaApiExpression": {"apiFeatureCodes": codes, "operator": operator}}));
     let actions = prop_oneof![3 => Just(json!([{"activity": "Execute", "entity": "Feature"}])), 1 => actions()];
-    let by_code = (weighted(0.5, one_of(&["LUSID", "l*", "other", "*"])), one_of(&["f-1", "F-1", "f-*", "*", "f-2"]), actions).prop_map(
-        |(scope, code, actions)| json!({"idSelectorDefinition": {"identifier": {"scope": scope, "code": code}, "actions": actions}}),
-    );
-    let chain = vec(prop_oneof![2 => by_code, 1 => selector(0)], 1..=2)
-        .prop_map(|selectors| json!({"ifFeatureChainExpression": {"selectors": selectors}}));
+    let by_code = (weighted(0.5, one_of(&["LUSID", "l*", "other", "*"])), one_of(&["f-1", "F-1", "f-*", "*", "f-2"]), actions)
+        .prop_map(|(scope, code, actions)| json!({"idSelectorDefinition": {"identifier": {"scope": scope, "code": code}, "actions": actions}}));
+    let chain = vec(prop_oneof![2 => by_code, 1 => selector(0)], 1..=2).prop_map(|selectors| json!({"ifFeatureChainExpression": {"selectors": selectors}}));
     prop_oneof![3 => header, 4 => claim, 2 => scope, 3 => via, 3 => chain].boxed()
 }

@@ -9,40 +9,19 @@ use super::super::selector::selector_holds;
 use super::*;
 
 /// Every policy of every role, in order, without the index.
-fn scan(
-    policies: &Policies,
-    subject: &Subject<'_>,
-    question: &Question<'_>,
-) -> (bool, Option<(String, usize)>) {
+fn scan(policies: &Policies, subject: &Subject<'_>, question: &Question<'_>) -> (bool, Option<(String, usize)>) {
     for role in policies.roles() {
         for grant in [Grant::Deny, Grant::Allow] {
-            let mut held: Vec<_> = role
-                .resource
-                .policies
-                .iter()
-                .filter_map(|id| policies.document(id))
-                .filter(|policy| policy.grant == grant)
-                .collect();
+            let mut held: Vec<_> = role.resource.policies.iter().filter_map(|id| policies.document(id)).filter(|policy| policy.grant == grant).collect();
             held.sort_by(|left, right| left.id.cmp(&right.id));
             for policy in held {
-                let place = policies
-                    .policies()
-                    .iter()
-                    .position(|other| other.id == policy.id)
-                    .unwrap();
-                let matching = policy
-                    .selectors
-                    .iter()
-                    .position(|selector| selector_holds(selector, question, grant).is_met(grant));
+                let place = policies.policies().iter().position(|other| other.id == policy.id).unwrap();
+                let matching = policy.selectors.iter().position(|selector| selector_holds(selector, question, grant).is_met(grant));
                 let others = applies_to(policy, question.application)
                     && subject.is_in_play(u32::try_from(place).unwrap(), policy)
-                    && (EntityKind::of(question.entity) == EntityKind::Feature
-                        || dates_hold(&policy.dates, grant, question, subject.now).is_met(grant));
+                    && (EntityKind::of(question.entity) == EntityKind::Feature || dates_hold(&policy.dates, grant, question, subject.now).is_met(grant));
                 if let (Some(selector), true) = (matching, others) {
-                    return (
-                        grant == Grant::Allow,
-                        Some((policy.id.to_string(), selector)),
-                    );
+                    return (grant == Grant::Allow, Some((policy.id.to_string(), selector)));
                 }
             }
         }
@@ -69,8 +48,7 @@ fn actions() -> impl Strategy<Value = Value> {
 
 fn selector() -> impl Strategy<Value = Value> {
     let name = prop::sample::select(vec!["scope", "code", "Code", "domain"]);
-    let identifier =
-        prop::collection::btree_map(name, pattern(), 1..3).prop_map(|parts| json!(parts));
+    let identifier = prop::collection::btree_map(name, pattern(), 1..3).prop_map(|parts| json!(parts));
     (identifier, actions(), 0..8_u8).prop_map(|(identifier, actions, kind)| match kind {
         0 => json!({ "matchAllSelectorDefinition": { "actions": actions } }),
         1 => json!({ "policySelectorDefinition": { "identityRestriction": identifier, "actions": actions } }),
@@ -83,25 +61,16 @@ fn policy() -> impl Strategy<Value = Value> {
     let condition = json!([{ "ifIdentityScopeExpression": { "scopeName": "s" } }]);
     let dates = json!([{ "effectiveRange": { "to": "2020-01-01" } }]);
     let as_at = json!([{ "asAtRangeForSpec": { "from": { "value": "AsAt=Latest" }, "to": { "value": "AsAt=Latest" } } }]);
-    (
-        prop::collection::vec(selector(), 1..3),
-        any::<bool>(),
-        0..8_u8,
-    )
-        .prop_map(move |(selectors, allows, more)| {
-            let policy = if allows {
-                allow(selectors)
-            } else {
-                deny(selectors)
-            };
-            match more {
-                0 => with(policy, "if", condition.clone()),
-                1 => with(policy, "for", dates.clone()),
-                2 => with(policy, "applications", json!(["Drive"])),
-                3 => with(policy, "for", as_at.clone()),
-                _ => policy,
-            }
-        })
+    (prop::collection::vec(selector(), 1..3), any::<bool>(), 0..8_u8).prop_map(move |(selectors, allows, more)| {
+        let policy = if allows { allow(selectors) } else { deny(selectors) };
+        match more {
+            0 => with(policy, "if", condition.clone()),
+            1 => with(policy, "for", dates.clone()),
+            2 => with(policy, "applications", json!(["Drive"])),
+            3 => with(policy, "for", as_at.clone()),
+            _ => policy,
+        }
+    })
 }
 
 fn part() -> impl Strategy<Value = Option<Cow<'static, str>>> {
@@ -112,32 +81,21 @@ fn ask() -> impl Strategy<Value = Ask<'static>> {
     let activity = prop::sample::select(vec!["Read", "Upsert", "Add", "Update", "Execute", "Any"]);
     let entity = prop::sample::select(vec!["Portfolio", "portfolio", "Feature", "Policy"]);
     let scope = prop::sample::select(vec!["default", "other", "third"]);
-    let dates = prop::sample::select(vec![
-        Dates::Unknown,
-        Dates::LeftToRows,
-        Interval::at(instant(NOW)).into(),
-        Interval::everything().into(),
-    ]);
+    let dates = prop::sample::select(vec![Dates::Unknown, Dates::LeftToRows, Interval::at(instant(NOW)).into(), Interval::everything().into()]);
     let metadata = prop::sample::select(vec![MetadataOf::Unknown, MetadataOf::LeftToAnswer]);
     let names = prop::sample::subsequence(vec!["scope", "CODE", "domain"], 0..=3);
-    (
-        (activity, entity, scope),
-        dates,
-        metadata,
-        (names, prop::collection::vec(part(), 3)),
+    ((activity, entity, scope), dates, metadata, (names, prop::collection::vec(part(), 3))).prop_map(
+        |((activity, entity, scope), effective, metadata, (names, values))| Ask {
+            activity,
+            entity,
+            scope,
+            effective,
+            as_at: effective,
+            metadata,
+            id: names.into_iter().zip(values).collect(),
+            ..Ask::default()
+        },
     )
-        .prop_map(
-            |((activity, entity, scope), effective, metadata, (names, values))| Ask {
-                activity,
-                entity,
-                scope,
-                effective,
-                as_at: effective,
-                metadata,
-                id: names.into_iter().zip(values).collect(),
-                ..Ask::default()
-            },
-        )
 }
 
 /// The question without what no policy looks at.

@@ -17,27 +17,13 @@ fn entries_must_have_exactly_one_member_that_is_known() {
         json!([]),
         json!({ "matchAllSelectorDefinition": all(), "comment": null }),
     ] {
-        assert!(
-            policy_problems("selectors", json!([all_portfolios(), entry]))[0]
-                .starts_with("policies[0].selectors[1]"),
-            "{entry}"
-        );
+        assert!(policy_problems("selectors", json!([all_portfolios(), entry]))[0].starts_with("policies[0].selectors[1]"), "{entry}");
     }
-    for entry in [
-        json!({}),
-        json!({ "moonPhase": {} }),
-        json!({ "effectiveRange": {}, "asAtRelative": { "relativeToDateTime": "Before" } }),
-    ] {
-        assert!(
-            policy_problems("for", json!([entry]))[0].starts_with("policies[0].for[0]"),
-            "{entry}"
-        );
+    for entry in [json!({}), json!({ "moonPhase": {} }), json!({ "effectiveRange": {}, "asAtRelative": { "relativeToDateTime": "Before" } })] {
+        assert!(policy_problems("for", json!([entry]))[0].starts_with("policies[0].for[0]"), "{entry}");
     }
     for entry in [json!({}), json!({ "ifWeekday": {} })] {
-        assert!(
-            policy_problems("if", json!([entry]))[0].starts_with("policies[0].if[0]"),
-            "{entry}"
-        );
+        assert!(policy_problems("if", json!([entry]))[0].starts_with("policies[0].if[0]"), "{entry}");
     }
 }
 
@@ -46,39 +32,22 @@ fn a_null_member_is_absent() {
     let selector = json!({ "matchAllSelectorDefinition": { "actions": any_portfolio(), "name": null }, "idSelectorDefinition": null });
     let policy = json!({ "grant": "Allow", "selectors": [selector], "for": null, "if": null, "when": null, "applications": null, "how": null });
     assert!(Ask::default().granted(&one_role(&[policy])));
-    for (member, path) in [
-        ("grant", "policies[0].grant"),
-        ("selectors", "policies[0].selectors"),
-    ] {
+    for (member, path) in [("grant", "policies[0].grant"), ("selectors", "policies[0].selectors")] {
         assert_eq!(policy_problems(member, Value::Null), [path]);
     }
 }
 
 #[test]
 fn what_must_not_be_empty_is_reported_empty() {
-    let kind = |kind: &str, definition: Value| {
-        policy_problems("selectors", json!([{ kind: definition }])).remove(0)
-    };
+    let kind = |kind: &str, definition: Value| policy_problems("selectors", json!([{ kind: definition }])).remove(0);
+    assert_eq!(policy_problems("selectors", json!([])), ["policies[0].selectors"]);
+    assert_eq!(kind("matchAllSelectorDefinition", json!({ "actions": [] })), "policies[0].selectors[0].matchAllSelectorDefinition.actions");
     assert_eq!(
-        policy_problems("selectors", json!([])),
-        ["policies[0].selectors"]
-    );
-    assert_eq!(
-        kind("matchAllSelectorDefinition", json!({ "actions": [] })),
-        "policies[0].selectors[0].matchAllSelectorDefinition.actions"
-    );
-    assert_eq!(
-        kind(
-            "idSelectorDefinition",
-            json!({ "identifier": {}, "actions": any_portfolio() })
-        ),
+        kind("idSelectorDefinition", json!({ "identifier": {}, "actions": any_portfolio() })),
         "policies[0].selectors[0].idSelectorDefinition.identifier"
     );
     assert_eq!(
-        kind(
-            "metadataSelectorDefinition",
-            json!({ "expressions": [], "actions": any_portfolio() })
-        ),
+        kind("metadataSelectorDefinition", json!({ "expressions": [], "actions": any_portfolio() })),
         "policies[0].selectors[0].metadataSelectorDefinition.expressions"
     );
     let inner = json!({ "restrictionSelectors": [{ "matchAllSelectorDefinition": {} }], "actions": any_portfolio() });
@@ -93,79 +62,43 @@ fn undefined_and_unknown_words_are_reported() {
     for word in ["Undefined", "allow", "Perhaps", ""] {
         assert_eq!(policy_problems("grant", json!(word)), ["policies[0].grant"]);
     }
-    let relative = |member: &str, value: &str| {
-        policy_problems(
-            "for",
-            json!([{ "asAtRelative": with(json!({ "relativeToDateTime": "Before" }), member, json!(value)) }]),
-        )
-    };
+    let relative =
+        |member: &str, value: &str| policy_problems("for", json!([{ "asAtRelative": with(json!({ "relativeToDateTime": "Before" }), member, json!(value)) }]));
     for member in ["date", "unit", "relativeToDateTime"] {
-        assert_eq!(
-            relative(member, "Undefined"),
-            [format!("policies[0].for[0].asAtRelative.{member}")]
-        );
+        assert_eq!(relative(member, "Undefined"), [format!("policies[0].for[0].asAtRelative.{member}")]);
     }
     let via = json!([{ "ifViaApiExpression": { "apiFeatureCodes": "x", "operator": "Not" } }]);
-    assert_eq!(
-        policy_problems("if", via),
-        ["policies[0].if[0].ifViaApiExpression.operator"]
-    );
+    assert_eq!(policy_problems("if", via), ["policies[0].if[0].ifViaApiExpression.operator"]);
 }
 
 #[test]
 fn operators_that_need_a_value_must_have_one() {
     let header = |operator: &str| json!([{ "ifRequestHeaderExpression": { "headerName": "x", "operator": operator } }]);
-    assert_eq!(
-        policy_problems("if", header("NotPresentOrNotContainsCaseSensitive")),
-        ["policies[0].if[0].ifRequestHeaderExpression.value"]
-    );
-    assert!(
-        !one_role(&[with(allow(all_portfolios()), "if", header("NotPresent"))])
-            .policies()
-            .is_empty()
-    );
+    assert_eq!(policy_problems("if", header("NotPresentOrNotContainsCaseSensitive")), ["policies[0].if[0].ifRequestHeaderExpression.value"]);
+    assert!(!one_role(&[with(allow(all_portfolios()), "if", header("NotPresent"))]).policies().is_empty());
 }
 
 #[test]
 fn a_member_that_stands_twice_anywhere_is_an_error() {
-    let document = |inside: &str| {
-        format!(r#"{{"schema":"doorward.snapshot/1","revision":1,"issuedAt":"{NOW}",{inside}}}"#)
-    };
+    let document = |inside: &str| format!(r#"{{"schema":"doorward.snapshot/1","revision":1,"issuedAt":"{NOW}",{inside}}}"#);
     for (inside, path) in [
         (r#""revision":1"#, "revision"),
         (r#""users":[],"users":[]"#, "users"),
         (r#""unheard":{"a":[{"b":1,"b":1}]}"#, "unheard.a[0].b"),
-        (
-            r#""users":[{"id":"a","status":"ACTIVE","links":[{"x":1,"x":2}]}]"#,
-            "users[0].links[0].x",
-        ),
-        (
-            r#""users":[{"id":"a","i\u0064":"b","status":"ACTIVE"}]"#,
-            "users[0].id",
-        ),
+        (r#""users":[{"id":"a","status":"ACTIVE","links":[{"x":1,"x":2}]}]"#, "users[0].links[0].x"),
+        (r#""users":[{"id":"a","i\u0064":"b","status":"ACTIVE"}]"#, "users[0].id"),
     ] {
         assert_eq!(problems(&document(inside)), [path], "{inside}");
     }
     let many: Vec<_> = (0..20).map(|n| format!(r#""m{}":1"#, n % 19)).collect();
-    assert_eq!(
-        problems(&document(&format!(r#""x":{{{}}}"#, many.join(",")))),
-        ["x.m0"]
-    );
+    assert_eq!(problems(&document(&format!(r#""x":{{{}}}"#, many.join(",")))), ["x.m0"]);
 }
 
 #[test]
 fn unknown_members_elsewhere_are_ignored() {
-    let mut policy = allow(
-        json!({ "matchAllSelectorDefinition": { "actions": any_portfolio(), "colour": "red" } }),
-    );
+    let mut policy = allow(json!({ "matchAllSelectorDefinition": { "actions": any_portfolio(), "colour": "red" } }));
     policy["colour"] = json!({ "deep": [1, 2.5, null] });
-    assert!(
-        Ask::default().granted(
-            &Snapshot::of_roles(&[&[policy]])
-                .plus("colours", json!("red"))
-                .load()
-        )
-    );
+    assert!(Ask::default().granted(&Snapshot::of_roles(&[&[policy]]).plus("colours", json!("red")).load()));
 }
 
 #[test]
@@ -176,36 +109,16 @@ fn ids_must_differ_with_a_missing_scope_as_default() {
     let snapshot = Snapshot::default()
         .user(&[])
         .user(&[])
-        .plus(
-            "policies",
-            policy(json!({ "scope": "default", "code": "p" })),
-        )
+        .plus("policies", policy(json!({ "scope": "default", "code": "p" })))
         .plus("policies", policy(json!({ "code": "p" })))
-        .plus(
-            "accessMetadata",
-            access(json!({ "a": "1", "b": "2" }), "Portfolio"),
-        )
-        .plus(
-            "accessMetadata",
-            access(json!({ "B": "2", "A": "1" }), "PORTFOLIO"),
-        )
-        .plus(
-            "accessMetadata",
-            access(json!({ "a": "2", "b": "1" }), "Portfolio"),
-        )
+        .plus("accessMetadata", access(json!({ "a": "1", "b": "2" }), "Portfolio"))
+        .plus("accessMetadata", access(json!({ "B": "2", "A": "1" }), "PORTFOLIO"))
+        .plus("accessMetadata", access(json!({ "a": "2", "b": "1" }), "Portfolio"))
         .plus("personalAccessTokens", token())
         .plus("personalAccessTokens", token());
     let mut found = snapshot.problems();
     found.sort();
-    assert_eq!(
-        found,
-        [
-            "accessMetadata[1]",
-            "personalAccessTokens[1]",
-            "policies[1]",
-            "users[1]"
-        ]
-    );
+    assert_eq!(found, ["accessMetadata[1]", "personalAccessTokens[1]", "policies[1]", "users[1]"]);
 }
 
 #[test]
@@ -217,39 +130,16 @@ fn references_must_lead_somewhere_but_for_the_roles_of_a_user_and_the_administra
     let mut snapshot = Snapshot::default().user(&["gone"]);
     snapshot.add_role("r", 1, resource.clone());
     let snapshot = snapshot
-        .plus(
-            "userRoles",
-            json!({ "id": { "scope": "_users", "code": "v" }, "resource": resource }),
-        )
-        .plus(
-            "policyCollections",
-            json!({ "id": id("c"), "policies": [id("gone")], "policyCollections": [id("gone")] }),
-        )
-        .plus(
-            "personalAccessTokens",
-            json!({ "sha256": "00".repeat(32), "userId": "gone" }),
-        )
-        .plus(
-            "revokedTokens",
-            json!({ "userId": "gone", "issuedBefore": NOW }),
-        );
+        .plus("userRoles", json!({ "id": { "scope": "_users", "code": "v" }, "resource": resource }))
+        .plus("policyCollections", json!({ "id": id("c"), "policies": [id("gone")], "policyCollections": [id("gone")] }))
+        .plus("personalAccessTokens", json!({ "sha256": "00".repeat(32), "userId": "gone" }))
+        .plus("revokedTokens", json!({ "userId": "gone", "issuedBefore": NOW }));
     let of = |array: &str| {
-        [
-            "policyIdRoleResource.policies[0]",
-            "policyIdRoleResource.policyCollections[0]",
-            "nonTransitiveSupervisorRoleResource.roles[0]",
-        ]
-        .map(|member| format!("{array}[0].resource.{member}"))
+        ["policyIdRoleResource.policies[0]", "policyIdRoleResource.policyCollections[0]", "nonTransitiveSupervisorRoleResource.roles[0]"]
+            .map(|member| format!("{array}[0].resource.{member}"))
     };
     let mut expected: Vec<_> = of("roles").into_iter().chain(of("userRoles")).collect();
-    expected.extend(
-        [
-            "policyCollections[0].policies[0]",
-            "policyCollections[0].policyCollections[0]",
-            "personalAccessTokens[0].userId",
-        ]
-        .map(str::to_owned),
-    );
+    expected.extend(["policyCollections[0].policies[0]", "policyCollections[0].policyCollections[0]", "personalAccessTokens[0].userId"].map(str::to_owned));
     assert_eq!(snapshot.problems(), expected);
 }
 
@@ -260,15 +150,9 @@ fn collections_that_contain_themselves_are_reported() {
         .plus("policyCollections", collection("a", &["b", "c"]))
         .plus("policyCollections", collection("b", &["c"]))
         .plus("policyCollections", collection("c", &["a"]));
-    assert_eq!(
-        around.problems(),
-        ["policyCollections[2].policyCollections[0]"]
-    );
+    assert_eq!(around.problems(), ["policyCollections[2].policyCollections[0]"]);
     let itself = Snapshot::default().plus("policyCollections", collection("a", &["a"]));
-    assert_eq!(
-        itself.problems(),
-        ["policyCollections[0].policyCollections[0]"]
-    );
+    assert_eq!(itself.problems(), ["policyCollections[0].policyCollections[0]"]);
     let diamond = Snapshot::default()
         .plus("policyCollections", collection("a", &["b", "c"]))
         .plus("policyCollections", collection("b", &["c"]))
@@ -287,9 +171,7 @@ fn a_chain_of_collections_as_long_as_the_document_is_no_danger() {
 
 #[test]
 fn the_head_of_the_document_is_checked() {
-    let of = |member: &str, value: Value| {
-        problems(&with(Snapshot::default().json(), member, value).to_string())
-    };
+    let of = |member: &str, value: Value| problems(&with(Snapshot::default().json(), member, value).to_string());
     assert_eq!(of("schema", json!("doorward.snapshot/2")), ["schema"]);
     for revision in [json!(0), json!(-1), json!("1"), json!(1.5)] {
         assert_eq!(of("revision", revision), ["revision"]);
@@ -305,15 +187,7 @@ fn the_head_of_the_document_is_checked() {
 
 #[test]
 fn everything_is_reported_at_once_with_what_to_do() {
-    let mut snapshot = Snapshot::of_roles(&[&[with(
-        with(
-            allow(json!({})),
-            "when",
-            json!({ "activate": "x", "deactivate": 1 }),
-        ),
-        "grant",
-        json!("No"),
-    )]]);
+    let mut snapshot = Snapshot::of_roles(&[&[with(with(allow(json!({})), "when", json!({ "activate": "x", "deactivate": 1 })), "grant", json!("No"))]]);
     snapshot.push("users", json!({ "id": "", "status": "ASLEEP", "type": "Robot", "userExpiry": "tomorrow", "roles": [{}] }));
     let expected = [
         "users[1].id",
@@ -331,38 +205,17 @@ fn everything_is_reported_at_once_with_what_to_do() {
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
-    let text = load(snapshot.json().to_string().as_bytes())
-        .unwrap_err()
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("\n");
-    assert!(
-        text.contains("users[1].type: `Robot` is not known; use one of Personal, Service"),
-        "{text}"
-    );
+    let text = load(snapshot.json().to_string().as_bytes()).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    assert!(text.contains("users[1].type: `Robot` is not known; use one of Personal, Service"), "{text}");
 }
 
 #[test]
 fn documents_stay_available() {
     let policies = one_role(&[allow(all_portfolios())]);
     let document = policies.document(&ScopedId::named("r1-1")).unwrap();
-    assert_eq!(
-        (document.grant, document.selectors.len(), document.when),
-        (Grant::Allow, 1, When::default())
-    );
-    assert_eq!(
-        (
-            policies.users().len(),
-            policies.roles().len(),
-            policies.policies().len()
-        ),
-        (1, 1, 1)
-    );
-    assert_eq!(
-        (policies.revision(), policies.issued_at()),
-        (7, instant(NOW).into())
-    );
+    assert_eq!((document.grant, document.selectors.len(), document.when), (Grant::Allow, 1, When::default()));
+    assert_eq!((policies.users().len(), policies.roles().len(), policies.policies().len()), (1, 1, 1));
+    assert_eq!((policies.revision(), policies.issued_at()), (7, instant(NOW).into()));
     assert!(policies.role(&RoleId::named("r1")).is_some() && policies.user_role("u").is_none());
     assert!(policies.bytes() > 1_000);
 }

@@ -88,15 +88,9 @@ impl Snapshot {
         for (number, policies) in (1..).zip(roles) {
             let name = format!("r{number}");
             let ids = snapshot.add_policies(&name, policies);
-            snapshot.add_role(
-                &name,
-                number,
-                json!({ "policyIdRoleResource": { "policies": ids } }),
-            );
+            snapshot.add_role(&name, number, json!({ "policyIdRoleResource": { "policies": ids } }));
         }
-        let names: Vec<_> = (1..=roles.len())
-            .map(|number| format!("r{number}"))
-            .collect();
+        let names: Vec<_> = (1..=roles.len()).map(|number| format!("r{number}")).collect();
         snapshot.user(&names.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
@@ -107,9 +101,7 @@ impl Snapshot {
     }
 
     fn add_policies(&mut self, prefix: &str, policies: &[Value]) -> Vec<Value> {
-        let ids: Vec<_> = (1..=policies.len())
-            .map(|number| id(&format!("{prefix}-{number}")))
-            .collect();
+        let ids: Vec<_> = (1..=policies.len()).map(|number| id(&format!("{prefix}-{number}"))).collect();
         for (id, policy) in ids.iter().zip(policies) {
             self.push("policies", with(policy.clone(), "id", id.clone()));
         }
@@ -131,11 +123,8 @@ impl Snapshot {
     }
 
     fn json(&self) -> Value {
-        let mut document =
-            json!({ "schema": "doorward.snapshot/1", "revision": 7, "issuedAt": NOW });
-        self.0
-            .iter()
-            .for_each(|(name, value)| document[name] = value.clone());
+        let mut document = json!({ "schema": "doorward.snapshot/1", "revision": 7, "issuedAt": NOW });
+        self.0.iter().for_each(|(name, value)| document[name] = value.clone());
         document
     }
 
@@ -150,11 +139,7 @@ impl Snapshot {
 }
 
 fn problems(json: &str) -> Vec<String> {
-    load(json.as_bytes())
-        .unwrap_err()
-        .into_iter()
-        .map(|problem| problem.path)
-        .collect()
+    load(json.as_bytes()).unwrap_err().into_iter().map(|problem| problem.path).collect()
 }
 
 /// `code`, or `scope/code`.
@@ -213,44 +198,26 @@ impl Default for Ask<'_> {
 
 impl HeaderSource for Option<(&str, HeaderValue<'_>)> {
     fn value(&self, name: &str) -> HeaderValue<'_> {
-        self.filter(|(own, _)| *own == name)
-            .map_or(HeaderValue::Absent, |(_, value)| value)
+        self.filter(|(own, _)| *own == name).map_or(HeaderValue::Absent, |(_, value)| value)
     }
 }
 
 impl<'a> Ask<'a> {
     fn read(scope: &'a str, code: &'a str) -> Self {
-        Self {
-            id: vec![("scope", Some(scope.into())), ("code", Some(code.into()))],
-            ..Self::default()
-        }
+        Self { id: vec![("scope", Some(scope.into())), ("code", Some(code.into()))], ..Self::default() }
     }
 
     fn doing(activity: &'a str) -> Self {
-        Self {
-            activity,
-            ..Self::default()
-        }
+        Self { activity, ..Self::default() }
     }
 
     fn feature(code: &'a str) -> Self {
-        Self {
-            activity: "Execute",
-            entity: "Feature",
-            ..Self::read("LUSID", code)
-        }
+        Self { activity: "Execute", entity: "Feature", ..Self::read("LUSID", code) }
     }
 
     fn property(domain: &'a str, scope: &'a str, code: &'a str) -> Self {
         let id = [("domain", domain), ("scope", scope), ("code", code)];
-        Self {
-            entity: "PropertyValue",
-            id: id
-                .into_iter()
-                .map(|(name, value)| (name, Some(value.into())))
-                .collect(),
-            ..Self::default()
-        }
+        Self { entity: "PropertyValue", id: id.into_iter().map(|(name, value)| (name, Some(value.into()))).collect(), ..Self::default() }
     }
 
     fn question(&self) -> Question<'_> {
@@ -268,19 +235,9 @@ impl<'a> Ask<'a> {
     }
 
     fn subject<'s>(&'s self, policies: &'s Policies) -> Subject<'s> {
-        let context = Context {
-            now: instant(self.now).into(),
-            headers: &self.header,
-            claims: self.claims,
-            scopes: self.scopes,
-            feature: self.feature,
-        };
+        let context = Context { now: instant(self.now).into(), headers: &self.header, claims: self.claims, scopes: self.scopes, feature: self.feature };
         let roles = match self.claimed {
-            Some((roles, allow_administrator)) => RoleSource::Claimed {
-                user_id: "u",
-                roles,
-                allow_administrator,
-            },
+            Some((roles, allow_administrator)) => RoleSource::Claimed { user_id: "u", roles, allow_administrator },
             None => RoleSource::Snapshot(policies.user("u").unwrap()),
         };
         Subject::new(policies, roles, context)
@@ -297,16 +254,7 @@ impl<'a> Ask<'a> {
     /// `role policy` of the cause.
     fn cause(&self, policies: &Policies) -> String {
         let named = self.decide(policies).by.and_then(|by| by.named(policies));
-        named
-            .map(|by| {
-                format!(
-                    "{} {}",
-                    by.role,
-                    by.policy
-                        .map_or_else(String::new, |policy| policy.id.to_string())
-                )
-            })
-            .unwrap_or_default()
+        named.map(|by| format!("{} {}", by.role, by.policy.map_or_else(String::new, |policy| policy.id.to_string()))).unwrap_or_default()
     }
 }
 
@@ -315,14 +263,9 @@ fn instant(text: &str) -> Instant {
 }
 
 fn between(from: &str, to: &str) -> Dates {
-    Interval::between(instant(from), instant(to))
-        .unwrap()
-        .into()
+    Interval::between(instant(from), instant(to)).unwrap().into()
 }
 
 fn metadata(pairs: &[(&str, &str)]) -> Metadata {
-    pairs
-        .iter()
-        .map(|(key, value)| (*key, vec![Some((*value).into())]))
-        .collect()
+    pairs.iter().map(|(key, value)| (*key, vec![Some((*value).into())])).collect()
 }

@@ -18,18 +18,7 @@ fn full() -> String {
         { "effectiveDateRelative": { "date": "Now", "adjustment": -7, "unit": "Weeks", "relativeToDateTime": "Before" } },
         { "effectiveDateHasQuality": { "quality": "IsBefore5pm" } },
     ]);
-    let policy = with(
-        with(
-            deny(vec![
-                by_id(json!({ "scope": "U*", "code": null })),
-                by_metadata("K", "In", "a"),
-            ]),
-            "if",
-            conditions,
-        ),
-        "for",
-        dates,
-    );
+    let policy = with(with(deny(vec![by_id(json!({ "scope": "U*", "code": null })), by_metadata("K", "In", "a")]), "if", conditions), "for", dates);
     let snapshot = Snapshot::of_roles(&[&[policy, allow(all_portfolios())]])
         .plus("policyCollections", json!({ "id": id("c"), "policies": [id("r1-1")] }))
         .plus("accessMetadata", json!({ "entity": "Portfolio", "id": { "scope": "US" }, "metadata": { "K": [{ "value": "v" }] } }))
@@ -60,15 +49,7 @@ proptest! {
 impl Ask<'_> {
     /// Decides without a user.
     fn claimed_by_nobody(&self, policies: &Policies) -> bool {
-        let roles: Vec<_> = policies
-            .roles()
-            .iter()
-            .map(|role| role.id.clone())
-            .collect();
-        Ask {
-            claimed: Some((&roles, false)),
-            ..self.clone()
-        }
-        .granted(policies)
+        let roles: Vec<_> = policies.roles().iter().map(|role| role.id.clone()).collect();
+        Ask { claimed: Some((&roles, false)), ..self.clone() }.granted(policies)
     }
 }

@@ -79,11 +79,7 @@ async fn a_long_poll_names_the_document_in_force_and_its_answer_is_taken_at_once
     })
     .await;
     let store = store();
-    let source = SnapshotSource {
-        authorization: Some(HeaderValue::from_static("Bearer secret")),
-        poll: Duration::from_secs(20),
-        ..http(&server)
-    };
+    let source = SnapshotSource { authorization: Some(HeaderValue::from_static("Bearer secret")), poll: Duration::from_secs(20), ..http(&server) };
     let (_running, _) = running(source, &store);
     for wanted in 1..=3 {
         publish.send(wanted).unwrap();
