@@ -87,7 +87,7 @@ impl Binding {
     /// A sentence about the first other alternative that cannot be read.
     pub(super) fn check(part: &str, text: &str) -> Result<(), String> {
         let others = alternatives(text).map(str::trim).filter(|alternative| !alternative.starts_with("path."));
-        others.map(|alternative| Self::parse(part, alternative, &[]).map(|_| ())).collect()
+        others.try_for_each(|alternative| Self::parse(part, alternative, &[]).map(|_| ()))
     }
 
     /// Whether any source depends on the item.
