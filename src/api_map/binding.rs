@@ -86,7 +86,7 @@ impl Binding {
     /// # Errors
     /// A sentence about the first other alternative that cannot be read.
     pub(super) fn check(part: &str, text: &str) -> Result<(), String> {
-        let others = alternatives(text).map(str::trim).filter(|alternative| !alternative.starts_with("path."));
+        let mut others = alternatives(text).map(str::trim).filter(|alternative| !alternative.starts_with("path."));
         others.try_for_each(|alternative| Self::parse(part, alternative, &[]).map(|_| ()))
     }
 
