@@ -65,10 +65,13 @@ fn read_path<'a>(path: &'a str, item: &'a Map<String, Value>, controllers: &Hash
     }
     for (method, operation) in item.iter().filter(|(method, _)| METHODS.contains(&method.as_str())) {
         let place = format!("paths.{path}.{method}");
-        let Some(id) = operation.get("operationId").and_then(Value::as_str) else {
-            notes.push(format!("{place}: has no operationId, so its feature has no name; left out"));
-            continue;
-        };
+        let id = operation.get("operationId").and_then(Value::as_str).map_or_else(
+            || {
+                notes.push(format!("{place}: has no operationId; its feature is named after its route"));
+                route_name(method, path)
+            },
+            str::to_owned,
+        );
         let tag = operation.pointer("/tags/0").and_then(Value::as_str).unwrap_or_else(|| {
             notes.push(format!("{place}: has no tag; its feature is named after the tag `none`"));
             "none"
@@ -77,10 +80,16 @@ fn read_path<'a>(path: &'a str, item: &'a Map<String, Value>, controllers: &Hash
         found.push(Found {
             method: method.to_ascii_uppercase(),
             path,
-            feature: feature_code(tag, id),
+            feature: feature_code(tag, &id),
             summary: operation.get("summary").and_then(Value::as_str).unwrap_or_default(),
         });
     }
+}
+
+/// What stands for an operationId: the method and the words of the path, joined by hyphens.
+fn route_name(method: &str, path: &str) -> String {
+    let words = path.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty());
+    std::iter::once(method).chain(words).collect::<Vec<_>>().join("-")
 }
 
 /// `api-<tag>-<operationId>` in lower case, without blanks.
@@ -138,12 +147,12 @@ mod tests {
         }});
         let controllers = HashMap::from([("Application Metadata".to_owned(), "Meta".to_owned())]);
         let skeleton = import(&document, "LUSID", &controllers).unwrap();
-        assert_eq!(skeleton.operations, 2);
+        assert_eq!(skeleton.operations, 3);
         assert!(skeleton.yaml.contains(r#"{ feature: "api-portfolios-listportfoliosforscope", match: "GET /api/portfolios/{scope}", refused: true }"#));
-        assert!(skeleton.yaml.contains("api-meta-x"));
+        assert!(skeleton.yaml.contains("api-meta-x") && skeleton.yaml.contains("api-none-get-api-x"));
         assert!(skeleton.notes.iter().any(|note| note.contains("has no operationId")));
         let value: Value = crate::cases::read_yaml(&skeleton.yaml).unwrap();
-        assert_eq!(crate::api_map::ApiMap::load(&[("skeleton".to_owned(), value)]).unwrap().operations().len(), 2);
+        assert_eq!(crate::api_map::ApiMap::load(&[("skeleton".to_owned(), value)]).unwrap().operations().len(), 3);
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let token = std::str::from_utf8(&line).map(|text| text.trim_end_matches(['\n', '\r']));
         let verdict = token.map_err(|_| "not text".to_owned()).and_then(&judge);
         match verdict {
-            Ok(user) => writeln!(out, "accepted {user}")?,
+            Ok(user) => writeln!(out, "{}", format!("accepted {user}").trim_end())?,
             Err(reason) => writeln!(out, "refused {reason}")?,
         }
         line.clear();
@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn of_key_set(arguments: &Arguments, bytes: &[u8]) -> Result<Judge> {
-    let keys = KeySet::parse(bytes)?;
+    let keys = KeySet::parse(bytes).context("--jwks")?;
     let mut errors = std::io::stderr().lock();
     for warning in keys.warnings() {
         writeln!(errors, "warning: {warning}")?;
