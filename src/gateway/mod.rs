@@ -59,9 +59,6 @@ pub enum GatewayError {
     /// An upstream's URL or name cannot be used.
     #[error("proxy.upstream: `{0}` cannot be reached by its name")]
     Upstream(String),
-    /// The snapshot's token cannot be sent.
-    #[error("snapshot.token: it cannot stand in a header")]
-    Token,
     /// Certificates cannot be used.
     #[error("proxy: {0}")]
     Tls(#[from] TlsError),

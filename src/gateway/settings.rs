@@ -3,7 +3,7 @@
 use super::GatewayError;
 use crate::api_map::ApiMap;
 use crate::cases::read_yaml;
-use crate::config::{self, Config, ShadowMode};
+use crate::config::{self, Config};
 use crate::observe::{LogSettings, OnFull, Sink, When};
 use crate::proxy::{self, ServerTls, UpstreamTls, UpstreamUrl};
 use crate::snapshot;
@@ -102,26 +102,7 @@ fn read(path: &Path) -> Result<Vec<u8>, GatewayError> {
 
 /// What verdicts depend on.
 pub(super) fn world(config: &Config) -> snapshot::Settings {
-    let limits = &config.proxy.limits;
-    snapshot::Settings {
-        strip_prefix: config.api.strip_prefix.to_string(),
-        denied_status: match config.api.denied_status {
-            config::DeniedStatus::Forbidden => snapshot::DeniedStatus::Forbidden,
-            config::DeniedStatus::NotFound => snapshot::DeniedStatus::NotFound,
-        },
-        max_staleness: config.snapshot.max_staleness,
-        instance_prefix: instance_prefix(config),
-        observe_only: config.shadow.as_ref().is_some_and(|shadow| shadow.mode == ShadowMode::Observe),
-        drop_authorization: !config.proxy.forward_authorization,
-        limits: snapshot::Limits {
-            target_bytes: limits.target_bytes,
-            header_count: limits.header_count,
-            request_body_bytes: limits.request_body_bytes,
-            response_item_bytes: limits.response_item_bytes,
-            response_depth: limits.response_depth,
-            decoded_ratio: limits.decoded_ratio,
-        },
-    }
+    config.settings(&instance_prefix(config))
 }
 
 /// What a problem's `instance` begins with; the decision id follows.
