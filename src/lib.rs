@@ -24,6 +24,10 @@ pub mod http_client;
 pub mod observe;
 // The configuration: file and environment → checked values.
 pub mod config;
+// What the control plane remembers: SQLite, PostgreSQL.
+pub mod store;
+// The control plane: Identity, Access, Insights, tokens, console; judged by our own engine.
+pub mod control;
 // Composition root: configuration → running doors.
 pub mod gateway;
 // Everything in one process on loopback, to be looked at.

@@ -99,6 +99,8 @@ const KEPT: &[(&[&str], &[&str])] = &[
     (&["pingora_http"], &["pingora"]),
     (&["tonic"], &["envoy"]),
     (&["envoy_types"], &["envoy"]),
+    (&["sqlx"], &["store"]),
+    (&["utoipa"], &["control"]),
     (&["clap"], &["cli", "main"]),
     (&["anyhow"], &["cli", "main"]),
 ];
