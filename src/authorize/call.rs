@@ -17,6 +17,8 @@ pub enum Door {
     ExtProc,
     /// Forward auth over HTTP.
     ForwardAuth,
+    /// The control plane's own API, which counts in no metric of a data plane.
+    Control,
 }
 
 impl Door {
@@ -28,6 +30,7 @@ impl Door {
             Self::ExtAuthz => "ext_authz",
             Self::ExtProc => "ext_proc",
             Self::ForwardAuth => "forward_auth",
+            Self::Control => "control",
         }
     }
 }

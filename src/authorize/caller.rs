@@ -8,9 +8,9 @@ use crate::token::{UserMatch, VerifiedToken};
 use jiff::Timestamp;
 use std::sync::Arc;
 
-/// A user that may act.
+/// A user that may act, found for the identity of a call.
 #[derive(Clone, Debug)]
-pub(super) struct Caller {
+pub struct Caller {
     /// The user's id; of a user that the snapshot does not have, what its token calls it.
     pub(super) user_id: Box<str>,
     token: Option<Arc<VerifiedToken>>,
@@ -24,7 +24,7 @@ impl Caller {
     /// # Errors
     /// 401 without an acceptable credential or with an account that cannot sign in; 403 for a user
     /// that is not in the snapshot (semantics §8.4).
-    pub(super) fn find(identity: &Identity, policies: &Policies, now: Timestamp) -> Result<Self, Refusal> {
+    pub fn find(identity: &Identity, policies: &Policies, now: Timestamp) -> Result<Self, Refusal> {
         match identity {
             Identity::Missing => Err(unauthenticated("no credential".to_owned())),
             Identity::Refused(reason) => Err(unauthenticated(format!("refused token: {reason}"))),
@@ -64,8 +64,15 @@ impl Caller {
         Ok(Self { user_id, token: Some(Arc::clone(token)), claimed })
     }
 
+    /// The user's id; of a user that the snapshot does not have, what its token calls it.
+    #[must_use]
+    pub fn user_id(&self) -> &str {
+        &self.user_id
+    }
+
     /// Where the caller's roles come from.
-    pub(super) fn roles<'a>(&'a self, policies: &'a Policies) -> RoleSource<'a> {
+    #[must_use]
+    pub fn roles<'a>(&'a self, policies: &'a Policies) -> RoleSource<'a> {
         match (&self.claimed, policies.user(&self.user_id)) {
             (None, Some(user)) => RoleSource::Snapshot(user),
             (claimed, _) => RoleSource::Claimed {
@@ -76,11 +83,15 @@ impl Caller {
         }
     }
 
-    pub(super) fn claims(&self) -> Option<&Claims> {
+    /// The token's claims; none of a personal access token.
+    #[must_use]
+    pub fn claims(&self) -> Option<&Claims> {
         self.token.as_ref().map(|token| &token.claims)
     }
 
-    pub(super) fn scopes(&self) -> &[Box<str>] {
+    /// The token's scopes.
+    #[must_use]
+    pub fn scopes(&self) -> &[Box<str>] {
         self.token.as_ref().map(|token| token.scopes.as_slice()).unwrap_or_default()
     }
 }

@@ -206,7 +206,8 @@ impl Metrics {
             Door::Proxy => proxy,
             Door::ExtAuthz => ext_authz,
             Door::ExtProc => ext_proc,
-            Door::ForwardAuth => forward_auth,
+            // The control plane is no door of a data plane: nothing counts its calls here.
+            Door::ForwardAuth | Door::Control => forward_auth,
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod documents;
 mod draft;
+mod interim;
 mod state;
 mod table;
 
@@ -15,5 +16,6 @@ pub use documents::{
     SupervisedRoles, User, UserKind, UserRole, UserStatus, When,
 };
 pub use draft::{Change, Draft};
+pub use interim::{AuditRow, Author, DecisionRow, EventRow, Location, Span, Store, StoreError, WriteError};
 pub use state::{Document, State};
 pub use table::Table;

@@ -73,6 +73,14 @@ pub enum UserMatch {
     Login,
 }
 
+impl IssuerRules {
+    /// The rules of an issuer of that name whose tokens say the user's id in `sub`, and nothing of roles.
+    #[must_use]
+    pub fn named(issuer: impl Into<Box<str>>) -> Self {
+        Self { issuer: issuer.into(), ..Self::default() }
+    }
+}
+
 impl Default for IssuerRules {
     fn default() -> Self {
         Self {

@@ -1,0 +1,228 @@
+//! Request bodies: read leniently, checked strictly. A body is JSON, or, as the second reading, what
+//! clients are known to send for it (single quotes, see the founding documents). It is checked
+//! against the schema that the OpenAPI document shows, so that the document is true, and every
+//! mistake is named by its field.
+
+use super::problem::{Code, Problem};
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use http::header::CONTENT_TYPE;
+use jsonschema::Validator;
+use jsonschema::error::ValidationErrorKind;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock, RwLock};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+/// The longest body of any operation, in bytes.
+pub(super) const LONGEST: usize = 8 << 20;
+/// Brackets open at once.
+const DEEPEST: usize = 64;
+
+/// The body of a request, which fits its schema.
+#[derive(Clone, Debug)]
+pub(super) struct Body<T>(pub(super) T);
+
+/// The same where the operation may come without one.
+#[derive(Clone, Debug)]
+pub(super) struct OptionalBody<T>(pub(super) Option<T>);
+
+impl<S: Send + Sync, T: DeserializeOwned + ToSchema + 'static> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let value = received(request, state).await?;
+        read(&value.ok_or_else(|| Problem::invalid().field("", "A request body is needed."))?).map(Self)
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + ToSchema + 'static> FromRequest<S> for OptionalBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let value = received(request, state).await?;
+        value.map(|value| read(&value)).transpose().map(Self)
+    }
+}
+
+/// The body as JSON; `None` if it is empty.
+async fn received<S: Send + Sync>(request: Request, state: &S) -> Result<Option<Value>, Problem> {
+    let media_type = request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default().to_ascii_lowercase());
+    let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.into_response_status() {
+        413 => Problem::of(Code::BodyTooLarge).detail(format!("The body is longer than {LONGEST} bytes.")),
+        _ => Problem::invalid().detail("The body did not come whole."),
+    })?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    if media_type.as_deref().is_some_and(|name| !is_json(name)) {
+        return Err(Problem::of(Code::MediaType).detail("Send the body as application/json."));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| Problem::invalid().field("", "The body is not UTF-8."))?;
+    understand(text).map(Some)
+}
+
+trait RejectionStatus {
+    fn into_response_status(self) -> u16;
+}
+
+impl RejectionStatus for axum::extract::rejection::BytesRejection {
+    fn into_response_status(self) -> u16 {
+        use axum::response::IntoResponse;
+        self.into_response().status().as_u16()
+    }
+}
+
+/// `application/json`, `text/json`, `application/*+json`; and what curl sends unasked for `-d`.
+fn is_json(media_type: &str) -> bool {
+    let name = media_type.split(';').next().unwrap_or_default().trim();
+    matches!(name, "application/json" | "text/json" | "application/x-www-form-urlencoded" | "") || (name.starts_with("application/") && name.ends_with("+json"))
+}
+
+/// A text as JSON, or as JSON5 where it is not.
+pub(super) fn understand(text: &str) -> Result<Value, Problem> {
+    if is_too_deep(text) {
+        return Err(Problem::invalid().field("", format!("More than {DEEPEST} brackets are open at once.")));
+    }
+    let strict = match serde_json::from_str::<Value>(text) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    json5::from_str(text).map_err(|_| Problem::invalid().field("", format!("The body is not JSON: {strict}.")))
+}
+
+/// Whether more brackets are open at once than anything here needs, in texts or out of them: the
+/// lenient reader recurses.
+fn is_too_deep(text: &str) -> bool {
+    let (mut open, mut deepest) = (0_usize, 0_usize);
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'{' | b'(' => open += 1,
+            b']' | b'}' | b')' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(open);
+    }
+    deepest > DEEPEST
+}
+
+/// A value as `T`, if it fits the schema of `T`.
+///
+/// # Errors
+/// Every mistake by its field.
+pub(super) fn read<T: DeserializeOwned + ToSchema + 'static>(value: &Value) -> Result<T, Problem> {
+    let validator = validator::<T>()?;
+    let mut problem = Problem::invalid();
+    for error in validator.iter_errors(value) {
+        let place = field(error.instance_path().as_str());
+        match error.kind() {
+            ValidationErrorKind::Required { property } => {
+                let name = property.as_str().unwrap_or_default();
+                let path = if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") };
+                problem.report(path, format!("The {name} field is required."));
+            }
+            _ => problem.report(place, shortened(&error.masked().to_string())),
+        }
+    }
+    problem.or_ok(())?;
+    T::deserialize(value).map_err(|error| Problem::invalid().field("", format!("{error}.")))
+}
+
+fn shortened(message: &str) -> String {
+    message.chars().take(500).collect()
+}
+
+/// `/selectors/0/actions` → `selectors[0].actions`.
+fn field(pointer: &str) -> String {
+    let mut path = String::new();
+    for part in pointer.split('/').skip(1) {
+        let part = part.replace("~1", "/").replace("~0", "~");
+        if !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) {
+            path.push_str(&format!("[{part}]"));
+        } else {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(&part);
+        }
+    }
+    path
+}
+
+/// The validator of `T`'s schema, compiled once.
+fn validator<T: ToSchema + 'static>() -> Result<Arc<Validator>, Problem> {
+    static COMPILED: OnceLock<RwLock<HashMap<TypeId, Arc<Validator>>>> = OnceLock::new();
+    let compiled = COMPILED.get_or_init(RwLock::default);
+    let known = compiled.read().ok().and_then(|validators| validators.get(&TypeId::of::<T>()).cloned());
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let made = compile::<T>().map(Arc::new).ok_or_else(|| Problem::of(Code::Internal))?;
+    if let Ok(mut validators) = compiled.write() {
+        validators.insert(TypeId::of::<T>(), Arc::clone(&made));
+    }
+    Ok(made)
+}
+
+/// The schema of `T` with everything it refers to, as one JSON Schema document.
+fn compile<T: ToSchema>() -> Option<Validator> {
+    let mut named: Vec<(String, RefOr<Schema>)> = vec![(T::name().into_owned(), <T as PartialSchema>::schema())];
+    T::schemas(&mut named);
+    let schemas: serde_json::Map<String, Value> = named.into_iter().filter_map(|(name, schema)| Some((name, serde_json::to_value(schema).ok()?))).collect();
+    let document = json!({ "$ref": format!("#/components/schemas/{}", T::name()), "components": { "schemas": schemas } });
+    jsonschema::options().with_draft(jsonschema::Draft::Draft202012).should_validate_formats(true).build(&document).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize, PartialEq, ToSchema)]
+    #[serde(rename_all = "camelCase")]
+    struct Request {
+        #[schema(min_length = 3, max_length = 10, pattern = "^(?=.*[a-zA-Z])[\\w][\\w +-]{2,100}$")]
+        code: String,
+        display_name: Option<String>,
+        #[serde(default)]
+        parts: Vec<Part>,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq, ToSchema)]
+    struct Part {
+        #[schema(minimum = 1)]
+        index: i64,
+    }
+
+    fn errors(text: &str) -> Vec<String> {
+        let value = understand(text).unwrap();
+        read::<Request>(&value).unwrap_err().errors().keys().cloned().collect()
+    }
+
+    #[test]
+    fn every_mistake_is_named_by_its_field() {
+        assert_eq!(errors("{'code': '12', 'displayName': 5, 'parts': [{'index': 0}, {}]}"), ["code", "displayName", "parts[0].index", "parts[1].index"]);
+        assert_eq!(errors("{}"), ["code"]);
+        assert_eq!(errors("[]"), [""]);
+    }
+
+    #[test]
+    fn unknown_members_are_ignored_and_null_is_absent() {
+        let value = understand(r#"{"code":"abc","displayName":null,"other":[1],"parts":[]}"#).unwrap();
+        assert_eq!(read::<Request>(&value).unwrap(), Request { code: "abc".to_owned(), display_name: None, parts: Vec::new() });
+    }
+
+    #[test]
+    fn single_quotes_are_read_as_json5() {
+        assert_eq!(understand("{'code':'portfolio-manager-role','when':{}}").unwrap(), json!({"code": "portfolio-manager-role", "when": {}}));
+        assert_eq!(understand("{'code'").unwrap_err().status(), 400);
+    }
+
+    #[test]
+    fn a_text_of_brackets_is_refused_before_it_is_read() {
+        assert_eq!(understand(&"[".repeat(100_000)).unwrap_err().status(), 400);
+    }
+}

@@ -1,0 +1,265 @@
+//! Who asks, and what they may do about policies. Their feature was judged before; here the policies
+//! themselves are the data.
+//!
+//! Reading policies asks for the feature alone, unless some policy speaks of reading policies: then
+//! that one says which. Changing them, and handing them on to roles, always needs a grant (entities
+//! `Policy`, `PolicyCollection` and `Delegation`; semantics §4, `policySelectorDefinition`).
+
+use super::problem::{Code, Problem};
+use super::wire::RequestId;
+use crate::authorize;
+use crate::observe::clock;
+use crate::policy::{Context, Dates, Interval, Metadata, MetadataOf, NoHeaders, PolicyDocument, Question, Subject};
+use crate::snapshot::World;
+use crate::store::{Author, Policy, PolicyCollection, ScopedId, State};
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The application of the Access API's own policies.
+const APPLICATION: &str = "Access";
+
+/// What is done to a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Activity {
+    Read,
+    Add,
+    Update,
+    Delete,
+}
+
+impl Activity {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "Read",
+            Self::Add => "Add",
+            Self::Update => "Update",
+            Self::Delete => "Delete",
+        }
+    }
+}
+
+/// One who asks; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Caller(Arc<Facts>);
+
+/// What is known of a caller.
+pub(super) struct Facts {
+    /// The user that acts.
+    pub(super) user: authorize::Caller,
+    /// The world they were judged by.
+    pub(super) world: Arc<World>,
+    /// `jti` and end of the token, if it is one of ours.
+    pub(super) token: Option<(Box<str>, jiff::Timestamp)>,
+    /// Whether they came by a personal access token.
+    pub(super) by_personal_access_token: bool,
+    /// The feature that is executed, `application/code`.
+    pub(super) feature: String,
+    /// The request.
+    pub(super) request: RequestId,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| Problem::of(Code::InvalidToken))
+    }
+}
+
+impl Caller {
+    pub(super) fn new(facts: Facts) -> Self {
+        Self(Arc::new(facts))
+    }
+
+    /// The user's id.
+    pub(super) fn user(&self) -> &str {
+        self.0.user.user_id()
+    }
+
+    /// `jti` and end of the access token they came by.
+    pub(super) fn token(&self) -> Option<(&str, jiff::Timestamp)> {
+        self.0.token.as_ref().map(|(id, end)| (&**id, *end))
+    }
+
+    /// Whether they came by a personal access token.
+    pub(super) fn has_personal_access_token(&self) -> bool {
+        self.0.by_personal_access_token
+    }
+
+    /// In whose name changes are written down.
+    pub(super) fn author(&self) -> Author {
+        let operation = self.0.feature.split_once('/').map_or(&*self.0.feature, |(_, code)| code);
+        Author { user: self.user().to_owned(), operation: operation.to_owned(), request: self.0.request.to_string() }
+    }
+
+    /// Whether they have the role `LUSID_SYSTEM/lusid-administrator`.
+    pub(super) fn is_administrator(&self) -> bool {
+        self.subject().role_names().any(|name| name == "LUSID_SYSTEM/lusid-administrator")
+    }
+
+    /// What the policies say to a question about anything.
+    pub(super) fn asks(&self, question: &Question<'_>) -> bool {
+        self.subject().decide(question).granted
+    }
+
+    /// Whether a policy may be shown.
+    pub(super) fn sees_policy(&self, policy: &Policy) -> bool {
+        self.sees("Policy", &policy.id, document(policy).as_ref())
+    }
+
+    /// Whether a collection may be shown.
+    pub(super) fn sees_collection(&self, collection: &PolicyCollection) -> bool {
+        self.sees("PolicyCollection", &collection.id, None)
+    }
+
+    /// # Errors
+    /// 403 unless a policy grants it.
+    pub(super) fn require_policy(&self, activity: Activity, policy: &Policy) -> Result<(), Problem> {
+        self.require(activity, "Policy", &policy.id, document(policy).as_ref())
+    }
+
+    /// # Errors
+    /// 403 unless a policy grants it.
+    pub(super) fn require_collection(&self, activity: Activity, collection: &PolicyCollection) -> Result<(), Problem> {
+        self.require(activity, "PolicyCollection", &collection.id, None)
+    }
+
+    /// Whether they may hand these policies on, or take them away: to and from a role, a user-role or
+    /// a collection. Of a collection every policy in it is asked, however deep.
+    ///
+    /// # Errors
+    /// 403 unless a policy grants each.
+    pub(super) fn require_delegation(&self, state: &State, activity: Activity, policies: &[ScopedId], collections: &[ScopedId]) -> Result<(), Problem> {
+        for id in expanded(state, policies, collections) {
+            let Some(policy) = state.policies.find(&id) else { continue };
+            self.require(activity, "Delegation", &policy.id, document(policy).as_ref())?;
+        }
+        Ok(())
+    }
+
+    fn sees(&self, entity: &str, id: &ScopedId, document: Option<&PolicyDocument>) -> bool {
+        let decision = self.subject().decide(&question(Activity::Read, entity, &parts(id), document));
+        // Nothing speaks of it, and nothing speaks of reading any policy at all.
+        let is_unrestricted = decision.by.is_none() && !self.subject().could_grant(APPLICATION, "Read", entity);
+        decision.granted || is_unrestricted
+    }
+
+    fn require(&self, activity: Activity, entity: &str, id: &ScopedId, document: Option<&PolicyDocument>) -> Result<(), Problem> {
+        match self.subject().decide(&question(activity, entity, &parts(id), document)).granted {
+            true => Ok(()),
+            false => Err(Problem::of(Code::AccessDenied).detail(format!("You may not {} this {entity}.", activity.name().to_ascii_lowercase()))),
+        }
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        let policies = &self.0.world.snapshot.policies;
+        let context = Context {
+            now: clock::now(),
+            headers: &NoHeaders,
+            claims: self.0.user.claims(),
+            scopes: self.0.user.scopes(),
+            feature: self.0.feature.split_once('/'),
+        };
+        Subject::new(policies, self.0.user.roles(policies), context)
+    }
+}
+
+type IdParts<'a> = [(&'a str, Option<std::borrow::Cow<'a, str>>); 2];
+
+fn parts(id: &ScopedId) -> IdParts<'_> {
+    [("scope", Some(id.scope.as_str().into())), ("code", Some(id.code.as_str().into()))]
+}
+
+fn question<'a>(activity: Activity, entity: &'a str, id: &'a IdParts<'a>, policy: Option<&'a PolicyDocument>) -> Question<'a> {
+    static NO_METADATA: std::sync::LazyLock<Metadata> = std::sync::LazyLock::new(Metadata::default);
+    let now = Dates::Between(Interval::at(clock::now()));
+    Question {
+        application: APPLICATION,
+        action_scope: "default",
+        activity: activity.name(),
+        entity,
+        id,
+        metadata: MetadataOf::Known(&NO_METADATA),
+        effective: now,
+        as_at: now,
+        policy,
+    }
+}
+
+/// The policy as the engine reads it; what it cannot read is unknown to it.
+fn document(policy: &Policy) -> Option<PolicyDocument> {
+    PolicyDocument::parse(&serde_json::to_vec(policy).ok()?).ok()
+}
+
+/// The keys of these policies and of those in these collections.
+fn expanded(state: &State, policies: &[ScopedId], collections: &[ScopedId]) -> BTreeSet<String> {
+    let mut found: BTreeSet<String> = policies.iter().map(ScopedId::key).collect();
+    let mut seen = BTreeSet::new();
+    let mut open: Vec<String> = collections.iter().map(ScopedId::key).collect();
+    while let Some(key) = open.pop() {
+        let Some(collection) = state.collections.find(&key) else { continue };
+        if seen.insert(key) {
+            found.extend(collection.policies.iter().map(ScopedId::key));
+            open.extend(collection.policy_collections.iter().map(ScopedId::key));
+        }
+    }
+    found
+}
+
+/// Callers for the tests of the operations.
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+    use crate::authorize::Identity;
+    use crate::snapshot::Snapshot;
+    use crate::token::{IssuerRules, VerifiedToken};
+    use serde_json::{Value, json};
+
+    /// This user of this snapshot document, by an access token.
+    pub(in crate::control) fn caller(snapshot: &Value, user: &str) -> Caller {
+        let now = clock::now();
+        let snapshot = Snapshot::load(snapshot.to_string().as_bytes(), now).unwrap();
+        let token = VerifiedToken {
+            rules: Arc::new(IssuerRules::named("https://id.example")),
+            user: user.into(),
+            claims: crate::policy::Claims::default(),
+            scopes: Vec::new(),
+            roles: Vec::new(),
+            token_id: Some("token-1".into()),
+            issued_at: Some(now),
+            expires_at: now.saturating_add(jiff::SignedDuration::from_hours(1)).unwrap(),
+        };
+        let end = token.expires_at;
+        let found = authorize::Caller::find(&Identity::Token(Arc::new(token)), &snapshot.policies, now).unwrap();
+        Caller::new(Facts {
+            user: found,
+            world: Arc::new(World { snapshot: Arc::new(snapshot), ..World::default() }),
+            token: Some(("token-1".into(), end)),
+            by_personal_access_token: false,
+            feature: "Access/access-tests".to_owned(),
+            request: RequestId("00000000000000000000000000000001".to_owned()),
+        })
+    }
+
+    /// An administrator called `00uadministrator00001`.
+    pub(in crate::control) fn administrator() -> Caller {
+        let user = json!({"id": "00uadministrator00001", "login": "owner@example.com", "type": "Personal", "status": "ACTIVE",
+            "roles": [{"scope": "LUSID_SYSTEM", "code": "lusid-administrator"}]});
+        let snapshot = json!({"schema": "doorward.snapshot/1", "revision": 1, "issuedAt": "2026-11-21T12:00:00Z", "users": [user]});
+        caller(&snapshot, "00uadministrator00001")
+    }
+
+    #[test]
+    fn an_administrator_is_one_and_may_do_everything_to_policies() {
+        let caller = administrator();
+        assert!(caller.is_administrator());
+        let policy: Policy = serde_json::from_value(json!({"id": {"scope": "default", "code": "abc"}, "grant": "Allow",
+            "selectors": [{"matchAllSelectorDefinition": {"actions": [{"scope": "default", "activity": "Any", "entity": "Portfolio"}]}}],
+            "when": {"activate": "2020-01-01T00:00:00Z", "deactivate": "9999-12-31T23:59:59Z"}}))
+        .unwrap();
+        caller.require_policy(Activity::Add, &policy).unwrap();
+        assert!(caller.sees_policy(&policy));
+    }
+}

@@ -1,0 +1,192 @@
+//! Every request of the control plane passes here twice: on its way in it is judged by our own
+//! engine and API map, like any call of a data plane; on its way out its problem, if it has one, is
+//! written, and its request id.
+
+use super::caller::{Caller, Facts};
+use super::plane::Plane;
+use super::problem::{Code, Problem};
+use super::wire::{RequestId, random};
+use crate::authorize::{self, Call, DecisionId, Door, Identity, Record, Refusal, RefusalName, Step, UpstreamMetadata, Verdict, authorize};
+use crate::observe::clock;
+use crate::snapshot::World;
+use crate::token::{Algorithm, Bearer, Checks, Issuer, IssuerRules, MAX_TOKEN_BYTES, TokenError, Unverified, VerifiedToken, bearer, is_compact, verify};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the audience of our tokens is called.
+pub(super) const AUDIENCE: &str = "lusid-api";
+/// What sidecar tokens open.
+const OF_SIDECARS: [&str; 2] = ["/snapshot", "/decisions"];
+
+const DECISION_ID: HeaderName = HeaderName::from_static("doorward-decision-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static("lusid-meta-requestid");
+const DURATION: HeaderName = HeaderName::from_static("lusid-meta-duration");
+const SUCCESS: HeaderName = HeaderName::from_static("lusid-meta-success");
+
+/// The outermost layer: gives the request its id, writes its problem.
+pub(super) async fn finish(State(plane): State<Plane>, mut request: Request, next: Next) -> Response {
+    let started = clock::monotonic();
+    let Ok(id) = random::<16>() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+    let id = DecisionId(u128::from_be_bytes(id));
+    let request_id = RequestId(id.to_string());
+    request.extensions_mut().insert(id);
+    request.extensions_mut().insert(request_id.clone());
+    let mut response = written(&plane, next.run(request).await, &request_id);
+    let status = response.status();
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, text: &str| HeaderValue::from_str(text).map(|value| headers.insert(name, value));
+    // Digits and hexadecimal digits always make a header value.
+    let _ = set(DECISION_ID, &request_id.0);
+    let _ = set(REQUEST_ID, &request_id.0);
+    let _ = set(DURATION, &started.elapsed().as_millis().to_string());
+    let _ = set(SUCCESS, if status.is_success() { "True" } else { "False" });
+    response
+}
+
+/// A problem becomes its document; so does an error that the HTTP framework made without a body.
+fn written(plane: &Plane, mut response: Response, request: &RequestId) -> Response {
+    let own = response.extensions_mut().remove::<Problem>();
+    let has_body = response.headers().contains_key(CONTENT_TYPE);
+    let problem = own.or_else(|| match response.status() {
+        _ if has_body => None,
+        StatusCode::METHOD_NOT_ALLOWED => Some(Problem::of(Code::MethodUnknown)),
+        StatusCode::NOT_FOUND => Some(Problem::of(Code::RouteUnknown)),
+        _ => None,
+    });
+    let Some(problem) = problem else { return response };
+    let allow = response.headers().get(ALLOW).cloned();
+    let mut answer = (problem.status(), Json(problem.document(&plane.settings.instance_prefix(), request))).into_response();
+    problem.edit(answer.headers_mut());
+    if let Some(allow) = allow {
+        answer.headers_mut().insert(ALLOW, allow);
+    }
+    answer
+}
+
+/// The layer before every operation that is not open to everybody: no caller, no operation.
+pub(super) async fn admit(State(plane): State<Plane>, mut request: Request, next: Next) -> Response {
+    if is_sidecar(&plane, &request) {
+        return next.run(request).await;
+    }
+    match judged(&plane, &request).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(response) => *response,
+    }
+}
+
+/// Whether the request bears one of the configured sidecar tokens, on a path that they open.
+fn is_sidecar(plane: &Plane, request: &Request) -> bool {
+    let Bearer::Token(token) = bearer(request.headers()) else { return false };
+    let digest: [u8; 32] = Sha256::digest(token).into();
+    let is_one = plane.settings.sidecars.iter().filter(|own| aws_lc_rs::constant_time::verify_slices_are_equal(&digest, &own[..]).is_ok()).count() > 0;
+    is_one && OF_SIDECARS.contains(&request.uri().path())
+}
+
+/// The caller, judged by the newest world; or the refusal's answer.
+async fn judged(plane: &Plane, request: &Request) -> Result<Caller, Box<Response>> {
+    let answer = |problem: Problem| Box::new(problem.into_response());
+    let world = plane.world().await.map_err(answer)?;
+    let now = clock::now();
+    let identity = identify(plane, request.headers(), now).map_err(answer)?;
+    let decision_id = request.extensions().get::<DecisionId>().copied().unwrap_or(DecisionId(0));
+    let target = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let call = Call {
+        door: Door::Control,
+        decision_id,
+        method: request.method().as_str(),
+        target,
+        headers: request.headers(),
+        authority: request.uri().authority().map(http::uri::Authority::as_str),
+        identity: &identity,
+        body: None,
+        metadata: &UpstreamMetadata::default(),
+    };
+    let record = match authorize(&world, &call, now) {
+        Step::Done(Verdict::Admit(admission)) => admission.record().clone(),
+        Step::Done(Verdict::Refuse(refused)) => return Err(Box::new(refusal(plane, &world, &call, &refused.refusal, refused.record))),
+        // No operation of ours has a body rule or metadata.
+        Step::Need(_) => return Err(answer(Problem::of(Code::Internal))),
+    };
+    // Operations on the caller's own account are open to policies, not to strangers.
+    let user = authorize::Caller::find(&identity, &world.snapshot.policies, now)
+        .map_err(|refused| Box::new(refusal(plane, &world, &call, &refused, record.clone())))?;
+    let token = match &identity {
+        Identity::Token(token) => token.token_id.clone().map(|id| (id, token.expires_at)),
+        _ => None,
+    };
+    Ok(Caller::new(Facts {
+        user,
+        world,
+        token,
+        by_personal_access_token: matches!(identity, Identity::Opaque(_)),
+        feature: record.feature.as_deref().unwrap_or_default().to_owned(),
+        request: request.extensions().get::<RequestId>().cloned().unwrap_or_else(|| RequestId(decision_id.to_string())),
+    }))
+}
+
+/// The answer to a refusal: as every door answers it, but a method that a route does not have is 405.
+fn refusal(plane: &Plane, world: &World, call: &Call<'_>, refused: &Refusal, record: Record) -> Response {
+    if refused.name == RefusalName::RouteNotMapped {
+        let path = call.target.split('?').next().unwrap_or_default();
+        let methods = ["GET", "PUT", "POST", "PATCH", "DELETE"].into_iter().filter(|method| matches!(world.maps.find(method, path), Ok(Some(_))));
+        let methods: Vec<&str> = methods.collect();
+        if !methods.is_empty() {
+            let mut response = Problem::of(Code::MethodUnknown).into_response();
+            if let Ok(value) = HeaderValue::from_str(&methods.join(", ")) {
+                response.headers_mut().insert(ALLOW, value);
+            }
+            return response;
+        }
+    }
+    tracing::debug!(reason = %refused.reason, user = record.user.as_deref().unwrap_or_default(), "refused");
+    let mut response = Response::new(Body::from(refused.problem(&plane.settings.instance_prefix(), call.decision_id)));
+    *response.status_mut() = refused.status();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    for &(name, value) in refused.headers() {
+        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Who a request says it comes from: a token of our own making, or an opaque one.
+fn identify(plane: &Plane, headers: &HeaderMap, now: Timestamp) -> Result<Identity, Problem> {
+    let refused = |error: &TokenError| Identity::Refused(error.to_string().into());
+    Ok(match bearer(headers) {
+        Bearer::Missing => Identity::Missing,
+        Bearer::Malformed => Identity::Refused("the `Authorization` header is not one bearer token".into()),
+        Bearer::Token(token) if token.len() > MAX_TOKEN_BYTES => refused(&TokenError::TooLong),
+        Bearer::Token(token) if is_compact(token) => match verified(plane, token, now)? {
+            Ok(token) => Identity::Token(Arc::new(token)),
+            Err(error) => refused(&error),
+        },
+        Bearer::Token(token) => Identity::Opaque(Sha256::digest(token).into()),
+    })
+}
+
+/// A token of our own making, verified as the data planes verify it.
+///
+/// # Errors
+/// The outer one when our own keys cannot be read, the inner one when the token is not acceptable.
+pub(super) fn verified(plane: &Plane, token: &str, now: Timestamp) -> Result<Result<VerifiedToken, TokenError>, Problem> {
+    let issuer = Issuer {
+        rules: Arc::new(IssuerRules::named(plane.settings.issuer())),
+        audience: vec![AUDIENCE.into()],
+        algorithms: vec![Algorithm::EdDsa, Algorithm::Rs256],
+        clock_skew: Duration::from_secs(30),
+        max_lifetime: Duration::from_hours(24),
+    };
+    let keys = plane.token_keys()?;
+    Ok(Unverified::parse(token).and_then(|token| verify(token, &issuer, &keys, now, Checks::default())))
+}

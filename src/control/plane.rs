@@ -1,0 +1,158 @@
+//! What every operation of the control plane works with: the store, the world it judges its own
+//! callers by, its settings.
+
+use super::caller::Caller;
+use super::problem::{Code, Problem};
+use crate::snapshot::{World, WorldStore};
+use crate::store::{Author, Draft, KeyPurpose, State, Store, StoreError, WriteError};
+use crate::token::KeySet;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long a request waits for the newest revision before it is judged by the one in force.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What the configuration says about the control plane.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    /// Without a slash at its end.
+    pub(super) public_url: String,
+    /// SHA-256 of the bearers that may read the snapshot and post decisions.
+    pub(super) sidecars: Vec<[u8; 32]>,
+}
+
+impl Settings {
+    /// `iss` of the tokens.
+    pub(super) fn issuer(&self) -> String {
+        format!("{}/oauth2/default", self.public_url)
+    }
+
+    /// What a problem's `instance` begins with.
+    pub(super) fn instance_prefix(&self) -> String {
+        format!("{}/app/insights/logs/", self.public_url)
+    }
+
+    /// An absolute address of this control plane.
+    pub(super) fn href(&self, target: &str) -> String {
+        format!("{}{target}", self.public_url)
+    }
+}
+
+/// The control plane; a clone is the same one.
+#[derive(Clone)]
+pub(super) struct Plane(Arc<Parts>);
+
+/// What a plane consists of.
+pub(super) struct Parts {
+    /// What is remembered.
+    pub(super) store: Arc<Store>,
+    /// What callers are judged by: the newest snapshot that loaded.
+    pub(super) world: Arc<WorldStore>,
+    /// The revision in force.
+    pub(super) in_force: watch::Sender<u64>,
+    /// The configuration.
+    pub(super) settings: Settings,
+    /// The public keys of the tokens, as long as the same keys are remembered.
+    pub(super) keys: Mutex<Option<(Vec<String>, Arc<KeySet>)>>,
+}
+
+impl std::ops::Deref for Plane {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Plane {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Plane").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Plane {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Everything that is remembered, up to date over all replicas.
+    ///
+    /// # Errors
+    /// 503 when the store does not answer.
+    pub(super) async fn state(&self) -> Result<Arc<State>, Problem> {
+        self.store.current().await.map_err(unavailable)
+    }
+
+    /// Changes what is remembered, in the caller's name: all of it or nothing.
+    ///
+    /// # Errors
+    /// The operation's own problem, or 503 when the store does not answer.
+    pub(super) async fn write<T>(&self, caller: &Caller, change: impl FnOnce(&mut Draft) -> Result<T, Problem>) -> Result<T, Problem> {
+        self.write_as(&caller.author(), change).await
+    }
+
+    /// The same in the name of somebody who is not judged by policies.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub(super) async fn write_as<T>(&self, author: &Author, change: impl FnOnce(&mut Draft) -> Result<T, Problem>) -> Result<T, Problem> {
+        self.store.write(author, change).await.map_err(|error| match error {
+            WriteError::Refused(problem) => problem,
+            WriteError::Store(error) => unavailable(error),
+        })
+    }
+
+    /// The world in which everything that was acknowledged is in force; after a while the one there is.
+    ///
+    /// # Errors
+    /// 503 when the store does not answer.
+    pub(super) async fn world(&self) -> Result<Arc<World>, Problem> {
+        let wanted = self.state().await?.revision;
+        let mut in_force = self.in_force.subscribe();
+        // After its patience a request is judged as every data plane judges it: by what is in force.
+        let _ = tokio::time::timeout(PATIENCE, in_force.wait_for(|revision| *revision >= wanted)).await;
+        Ok(self.world.load())
+    }
+}
+
+fn unavailable(error: StoreError) -> Problem {
+    tracing::error!(%error, "the store failed");
+    Problem::of(Code::Unavailable).detail("The store of the control plane does not answer; try again.")
+}
+
+impl Plane {
+    /// The public keys that our tokens verify with.
+    ///
+    /// # Errors
+    /// 500 when a remembered key is none.
+    pub(super) fn token_keys(&self) -> Result<Arc<KeySet>, Problem> {
+        let state = self.store.state();
+        let ours: Vec<_> = state.signing_keys.values().filter(|key| key.purpose == KeyPurpose::Tokens).collect();
+        let ids: Vec<String> = ours.iter().map(|key| key.kid.clone()).collect();
+        let broken = || Problem::of(Code::Internal);
+        let mut known = self.keys.lock().map_err(|_| broken())?;
+        if let Some((_, keys)) = known.as_ref().filter(|(known, _)| *known == ids) {
+            return Ok(Arc::clone(keys));
+        }
+        let document = serde_json::json!({ "keys": ours.iter().map(|key| &key.public_key).collect::<Vec<_>>() });
+        let keys = Arc::new(KeySet::parse(document.to_string().as_bytes()).map_err(|_| broken())?);
+        *known = Some((ids, Arc::clone(&keys)));
+        Ok(keys)
+    }
+}
+
+/// A plane for the tests of the operations, with nothing in it.
+#[cfg(test)]
+pub(super) async fn empty() -> Plane {
+    let file = std::path::PathBuf::from(":memory:");
+    let store = Store::open(&crate::store::Location::Sqlite(file), crate::observe::clock::now).await.unwrap();
+    Plane::new(Parts {
+        store,
+        world: Arc::new(WorldStore::new(World::default())),
+        in_force: watch::Sender::new(0),
+        settings: Settings { public_url: "http://127.0.0.1:9910".to_owned(), sidecars: Vec::new() },
+        keys: Mutex::new(None),
+    })
+}
