@@ -4,11 +4,17 @@
 //! There is one writer at a time, over all replicas: a change is made on a draft of the newest
 //! state, and either all of it is committed or nothing. It knows nothing of HTTP and decides nothing.
 
+mod background;
+mod database;
 mod documents;
 mod draft;
-mod interim;
+mod error;
+mod live;
+mod location;
+mod log;
 mod state;
 mod table;
+mod writes;
 
 pub use documents::{
     AccessMetadata, Application, ApplicationKind, Credential, ExternalTokenIssuer, IdentityRole, KeyPurpose, MetadataValue, NetworkZone, PersonalAccessToken,
@@ -16,6 +22,9 @@ pub use documents::{
     SupervisedRoles, User, UserKind, UserRole, UserStatus, When,
 };
 pub use draft::{Change, Draft};
-pub use interim::{AuditRow, Author, DecisionRow, EventRow, Location, Span, Store, StoreError, WriteError};
+pub use error::{StoreError, WriteError};
+pub use live::{Author, Store};
+pub use location::Location;
+pub use log::{AuditRow, DecisionRow, EventRow, Span};
 pub use state::{Document, State};
 pub use table::Table;

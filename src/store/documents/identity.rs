@@ -281,7 +281,8 @@ impl User {
 
     /// Logins are looked up at every sign-in.
     pub(in crate::store) fn index(state: &mut State, before: Option<&Self>, after: Option<&Self>) {
-        if let Some(before) = before {
+        // Replicas take documents over in any order: the login may be another user's already.
+        if let Some(before) = before.filter(|before| state.logins.find(&before.login.to_lowercase()).is_some_and(|id| **id == before.id)) {
             state.logins.remove(&before.login.to_lowercase());
         }
         if let Some(after) = after {
