@@ -4,6 +4,8 @@
 
 mod body;
 mod caller;
+mod defaults;
+mod import;
 mod judge;
 mod openapi;
 mod parameters;

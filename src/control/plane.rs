@@ -146,7 +146,9 @@ impl Plane {
 /// A plane for the tests of the operations, with nothing in it.
 #[cfg(test)]
 pub(super) async fn empty() -> Plane {
-    let file = std::path::PathBuf::from(":memory:");
+    // The file goes with the directory when the process forgets it; SQLite keeps what it has open.
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("doorward.db");
     let store = Store::open(&crate::store::Location::Sqlite(file), crate::observe::clock::now).await.unwrap();
     Plane::new(Parts {
         store,

@@ -77,8 +77,8 @@ impl Store {
     /// When the database, which may be shared with others, does not answer.
     pub async fn current(&self) -> Result<Arc<State>, StoreError> {
         let shared = &self.0;
-        let is_behind = shared.is_uncertain.load(Ordering::Acquire)
-            || (shared.database.is_shared() && shared.database.sequence().await? != shared.state().sequence);
+        let is_behind =
+            shared.is_uncertain.load(Ordering::Acquire) || (shared.database.is_shared() && shared.database.sequence().await? != shared.state().sequence);
         if is_behind { shared.refresh().await } else { Ok(shared.state()) }
     }
 

@@ -137,7 +137,16 @@ fn decision_of((id, at, user, application, body): Decision) -> DecisionRow {
 
 fn audit_of((sequence, ordinal, at, user, operation, request, kind, key, before, after): Audit) -> AuditRow {
     let ordinal = u32::try_from(ordinal).unwrap_or(u32::MAX);
-    AuditRow { sequence: sequence.cast_unsigned(), ordinal, at: time_of(at), author: Author { user, operation, request }, kind, key, before, after }
+    AuditRow {
+        sequence: sequence.cast_unsigned(),
+        ordinal,
+        at: time_of(at),
+        author: Author { user, operation, request },
+        kind,
+        key,
+        before,
+        after,
+    }
 }
 
 /// The sequence and ordinal that the answer begins behind.

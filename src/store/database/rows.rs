@@ -85,8 +85,7 @@ impl Connection<'_> {
 
     /// Every document that was written or removed after that commit.
     pub(in crate::store) async fn rows_after(&mut self, sequence: u64) -> Result<Vec<Row>, sqlx::Error> {
-        let rows: Vec<(String, String, Option<String>)> =
-            on!(self, inner => sqlx::query_as(AFTER).bind(sequence.cast_signed()).fetch_all(&mut **inner).await)?;
+        let rows: Vec<(String, String, Option<String>)> = on!(self, inner => sqlx::query_as(AFTER).bind(sequence.cast_signed()).fetch_all(&mut **inner).await)?;
         Ok(rows.into_iter().map(Row::of).collect())
     }
 

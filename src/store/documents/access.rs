@@ -8,10 +8,15 @@ use std::fmt;
 /// `{scope, code}`: the id of a policy, a collection, a template or a role.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ScopedId {
-    /// `default` where a request names none.
+    /// `default` where a document names none.
+    #[serde(default = "default_scope")]
     pub scope: String,
     /// Unique in its scope.
     pub code: String,
+}
+
+fn default_scope() -> String {
+    "default".to_owned()
 }
 
 impl ScopedId {
