@@ -1,1 +1,261 @@
 //! The control plane as a server: its rooms put together, bound and served.
+
+use super::bootstrap::{OwnerLink, bootstrap};
+use super::import::{self, ImportError};
+use super::insights::OwnDecisions;
+use super::oauth::{OAuth, OAuthError};
+use super::openapi::{self, About};
+use super::plane::{Parts, Plane, Settings};
+use super::problem::Problem;
+use super::publication::{Following, Publisher};
+use super::{access, access_metadata, body, console, identity, insights, judge, oauth, publication};
+use crate::api_map::{ApiMap, MapProblem};
+use crate::cases::read_yaml;
+use crate::config;
+use crate::observe::clock;
+use crate::snapshot::{self, World, WorldStore};
+use crate::store::{Author, Location, Store, StoreError, WriteError};
+use axum::extract::DefaultBodyLimit;
+use axum::response::Json;
+use axum::routing::get;
+use axum::{Router, middleware};
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use utoipa::openapi::OpenApi;
+
+/// The maps of what is served: the control plane's callers are judged like those of any API.
+const MAPS: [(&str, &str); 3] = [
+    ("config/api/access.yaml", include_str!("../../config/api/access.yaml")),
+    ("config/api/identity.yaml", include_str!("../../config/api/identity.yaml")),
+    ("config/api/insights.yaml", include_str!("../../config/api/insights.yaml")),
+];
+
+/// How long running answers may take when the process is told to stop.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Why the control plane does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// An address cannot be bound.
+    #[error("cannot listen on `{address}`: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The store cannot be used.
+    #[error("control.store: {0}")]
+    Store(#[from] StoreError),
+    /// Secrets cannot be made or kept.
+    #[error(transparent)]
+    Secrets(#[from] OAuthError),
+    /// The API maps that are built in cannot be read; a test reads them.
+    #[error("the built-in API maps cannot be read: {0}")]
+    Maps(String),
+    /// The first start failed; the log says why.
+    #[error("the control plane cannot start; its log says why")]
+    Start,
+    /// The document cannot be taken over.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+}
+
+/// A running control plane. Dropping it closes it at once; `run` lets running answers finish.
+pub struct Control {
+    listening: Vec<SocketAddr>,
+    link: Option<OwnerLink>,
+    plane: Plane,
+    router: Router,
+    listeners: Vec<TcpListener>,
+    /// What runs in the background; it ends with this.
+    tasks: JoinSet<()>,
+}
+
+impl Control {
+    /// Binds, opens the store, makes what a first start makes, and begins to publish. It serves once
+    /// it is run.
+    ///
+    /// # Errors
+    /// When an address, the store or the keys cannot be had.
+    pub async fn start(config: &config::Control) -> Result<Self, ControlError> {
+        let mut listeners = Vec::new();
+        for &address in &config.listen {
+            listeners.push(TcpListener::bind(address).await.map_err(|source| ControlError::Listen { address, source })?);
+        }
+        let listening: Vec<SocketAddr> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let store = Store::open(&location(&config.store), clock::now).await?;
+        let settings = settings(config, &listening);
+        let mut tasks = JoinSet::new();
+        let plane = compose(config, store, settings, &mut tasks)?;
+        oauth::signing::keep_keys(&plane).await.map_err(|problem| failed(&problem))?;
+        let link = bootstrap(&plane, config.bootstrap.as_ref()).await.map_err(|problem| failed(&problem))?;
+        tasks.spawn(oauth::housekeeping(plane.clone()));
+        tasks.spawn({
+            let store = Arc::clone(&plane.store);
+            async move { store.run().await }
+        });
+        let router = router(&plane);
+        Ok(Self { listening, link, plane, router, listeners, tasks })
+    }
+
+    /// The bound addresses.
+    #[must_use]
+    pub fn listening(&self) -> &[SocketAddr] {
+        &self.listening
+    }
+
+    /// What tokens, links and instances are made of.
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        &self.plane.settings.public_url
+    }
+
+    /// The link by which the domain owner sets a password, with its end, where one is needed.
+    #[must_use]
+    pub fn setup_link(&self) -> Option<(&str, jiff::Timestamp)> {
+        self.link.as_ref().map(|link| (&*link.url, link.ends))
+    }
+
+    /// Takes a snapshot document over into the running store.
+    ///
+    /// # Errors
+    /// When it does not load, or the store fails; nothing is changed then.
+    pub async fn take_over(&self, document: &[u8]) -> Result<(), ControlError> {
+        take_over(&self.plane.store, document).await
+    }
+
+    /// Serves until the future ends, then lets running answers finish, within 10 seconds.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
+        let (stop, stopped) = watch::channel(false);
+        let mut serving = JoinSet::new();
+        for listener in std::mem::take(&mut self.listeners) {
+            let mut stopped = stopped.clone();
+            let until = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
+            let service = self.router.clone().into_make_service_with_connect_info::<SocketAddr>();
+            serving.spawn(async move {
+                if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(until).await {
+                    tracing::error!(%error, "a listener of the control plane is closed");
+                }
+            });
+        }
+        shutdown.await;
+        let _ = stop.send(true);
+        // Ends the publisher first: polls that wait for a revision end with it.
+        self.tasks.shutdown().await;
+        let finished = async { while serving.join_next().await.is_some() {} };
+        // What has not finished by then is cut off.
+        let _ = tokio::time::timeout(FAREWELL, finished).await;
+    }
+
+    /// Takes a snapshot document over into a store that no process has open; its new revision.
+    ///
+    /// # Errors
+    /// As [`Self::take_over`].
+    pub async fn import(config: &config::Control, document: &[u8]) -> Result<u64, ControlError> {
+        let store = Store::open(&location(&config.store), clock::now).await?;
+        take_over(&store, document).await?;
+        Ok(store.state().revision)
+    }
+
+    /// Copies the store, which may be in use, into a new file.
+    ///
+    /// # Errors
+    /// When the file is there already, or the store is a database server.
+    pub async fn backup(config: &config::Control, to: &Path) -> Result<(), ControlError> {
+        Ok(Store::copy(&location(&config.store), to).await?)
+    }
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Control").field("listening", &self.listening).finish_non_exhaustive()
+    }
+}
+
+async fn take_over(store: &Store, document: &[u8]) -> Result<(), ControlError> {
+    let author = Author { user: "doorward".to_owned(), operation: "import".to_owned(), request: String::new() };
+    store.write(&author, |draft| import::take_over(draft, document)).await.map_err(|error| match error {
+        WriteError::Refused(error) => ControlError::Import(error),
+        WriteError::Store(error) => ControlError::Store(error),
+    })
+}
+
+fn failed(problem: &Problem) -> ControlError {
+    tracing::error!(?problem, "the control plane cannot start");
+    ControlError::Start
+}
+
+fn location(store: &config::Store) -> Location {
+    match store {
+        config::Store::Sqlite(path) => Location::Sqlite(path.clone()),
+        config::Store::Postgres(url) => Location::Postgres(url.expose().to_owned()),
+    }
+}
+
+fn settings(config: &config::Control, listening: &[SocketAddr]) -> Settings {
+    // Where nobody says how it is reached, it is reached where it listens.
+    let own = || listening.first().map(|address| format!("http://{address}")).unwrap_or_default();
+    let public_url = config.public_url.as_ref().map_or_else(own, |url| url.to_string().trim_end_matches('/').to_owned());
+    let sidecars = config.sidecar_tokens.iter().map(|token| Sha256::digest(token.expose()).into()).collect();
+    Settings { public_url, sidecars }
+}
+
+/// The plane with what publishes for it and what writes its decisions down.
+fn compose(config: &config::Control, store: Arc<Store>, settings: Settings, tasks: &mut JoinSet<()>) -> Result<Plane, ControlError> {
+    let verdicts = snapshot::Settings { instance_prefix: settings.instance_prefix(), ..snapshot::Settings::default() };
+    let world = World { maps: Arc::new(maps()?), settings: Arc::new(verdicts), ..World::default() };
+    let world = Arc::new(WorldStore::new(world));
+    let oauth = OAuth::new(config)?;
+    let in_force = watch::Sender::new(0);
+    let following = Following { states: store.watch(), world: Arc::clone(&world), in_force: in_force.clone(), signer: Arc::clone(&oauth.signing) as _ };
+    let (publisher, publication) = Publisher::new(following);
+    tasks.spawn(publisher.run());
+    let (own_decisions, writing) = OwnDecisions::new(Arc::clone(&store));
+    tasks.spawn(writing);
+    Ok(Plane::new(Parts { store, world, in_force, settings, keys: Mutex::new(None), oauth, publication, own_decisions }))
+}
+
+/// The maps of the control plane's own operations.
+fn maps() -> Result<ApiMap, ControlError> {
+    let documents = MAPS.iter().map(|(name, text)| Ok(((*name).to_owned(), read_yaml(text).map_err(ControlError::Maps)?)));
+    let documents = documents.collect::<Result<Vec<_>, ControlError>>()?;
+    let told = |problems: Vec<MapProblem>| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    ApiMap::load(&documents).map_err(|problems| ControlError::Maps(told(problems)))
+}
+
+const ACCESS: About = About { title: "Doorward Access API", description: "Policies, policy collections, roles and who has them." };
+const IDENTITY: About = About { title: "Doorward Identity API", description: "Users, roles, applications, tokens and how they sign in." };
+const INSIGHTS: About = About { title: "Doorward Insights API", description: "The decisions of every data plane." };
+
+fn router(plane: &Plane) -> Router {
+    let url = &plane.settings.public_url;
+    let (access, access_document) = openapi::split(&ACCESS, url, access::routes().merge(access_metadata::routes()));
+    let (identity, identity_document) = openapi::split(&IDENTITY, url, identity::routes().merge(oauth::routes()));
+    let (insights, insights_document) = openapi::split(&INSIGHTS, url, insights::routes());
+    let judged = Router::new().merge(access).merge(identity).merge(insights).merge(publication::routes());
+    Router::new()
+        .merge(judged.route_layer(middleware::from_fn_with_state(plane.clone(), judge::admit)))
+        .merge(oauth::open_routes())
+        .merge(console::routes(plane))
+        .route("/access/swagger/v0/swagger.json", document(access_document))
+        .route("/identity/swagger/v0/swagger.json", document(identity_document))
+        .route("/insights/swagger/v0/swagger.json", document(insights_document))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .layer(DefaultBodyLimit::max(body::LONGEST))
+        .layer(middleware::from_fn_with_state(plane.clone(), judge::finish))
+        .with_state(plane.clone())
+}
+
+fn document(document: OpenApi) -> axum::routing::MethodRouter<Plane> {
+    let document = Arc::new(document);
+    get(move || async move { Json(OpenApi::clone(&document)) })
+}

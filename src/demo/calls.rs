@@ -1,6 +1,7 @@
 //! The calls to try: what each shows, the line to paste, what to look for; and the same for programs.
 
 use super::Addresses;
+use super::control::OWNER;
 use super::data::{Books, business_day};
 use super::rows::written;
 use jiff::Timestamp;
@@ -43,7 +44,9 @@ impl Expect {
 const STYLE: &str = "Portfolio/strategy/style";
 const FEES: &str = "Portfolio/fees/";
 const INCOME: &str = "/api/portfolios/UK/uk-equity-income";
-const POLICY: &str = "/policies/default/us-portfolios";
+const POLICY: &str = "/access/api/policies/us-portfolios";
+/// What the proxy may take to come to a new revision.
+const FOLLOWED: &str = "sleep 1";
 
 /// The calls, in the order in which they make sense: the later ones build on the policy change.
 pub(super) fn calls(at: &Addresses, books: &Books, now: Timestamp) -> Vec<Call> {
@@ -158,17 +161,19 @@ fn write_is_refused(at: &Addresses) -> Call {
 fn covering(at: &Addresses, scope: &str) -> String {
     let actions = r#"[{"scope":"default","activity":"Any","entity":"Portfolio"}]"#;
     let selector = format!(r#"{{"idSelectorDefinition":{{"identifier":{{"scope":"{scope}"}},"actions":{actions}}}}}"#);
-    let policy = format!(r#"{{"grant":"Allow","selectors":[{selector}]}}"#);
-    format!("curl -s -w '\\n' -X PUT -H 'Content-Type: application/json' -d '{policy}' \"{}{POLICY}\"", at.policies)
+    let policy = format!(r#"{{"grant":"Allow","applications":["LUSID"],"selectors":[{selector}],"when":{{"activate":"2020-01-01T00:00:00Z"}}}}"#);
+    let Addresses { control, tokens, .. } = at;
+    let bearer = format!("-H \"Authorization: Bearer $(curl -s {tokens}/token/{OWNER})\"");
+    format!("curl -s -i -w '\\n' -X PUT {bearer} -H 'Content-Type: application/json' -d '{policy}' \"{control}{POLICY}\"; {FOLLOWED}")
 }
 
 fn policy_changes(at: &Addresses) -> Call {
     Call {
         what: "a policy changes",
-        shows: "The policy `us-portfolios` now covers the scopes `U*`: US and UK. Nothing is restarted.".to_owned(),
+        shows: "By the Access API the domain owner makes the policy `us-portfolios` cover the scopes `U*`: US and UK. Nothing is restarted.".to_owned(),
         curl: covering(at, "U*"),
-        look: "A new revision, in force: the proxy already judges by it when this line is back.".to_owned(),
-        expect: Expect::new(&["\"revision\":", "\"inForce\":true"], &["problems"]),
+        look: "200 and the policy, with the scope `U*`. A second later the proxy judges by it.".to_owned(),
+        expect: Expect::new(&["HTTP/1.1 200", "us-portfolios", "\"U*\""], &["errors"]),
     }
 }
 
@@ -187,7 +192,7 @@ fn policy_changes_back(at: &Addresses) -> Call {
         what: "and back",
         shows: "The policy covers the scope `US` again, and the call before this one is refused again.".to_owned(),
         curl: covering(at, "US"),
-        look: "The next revision, in force as well.".to_owned(),
-        expect: Expect::new(&["\"revision\":", "\"inForce\":true"], &["problems"]),
+        look: "200 and the policy, with the scope `US`.".to_owned(),
+        expect: Expect::new(&["HTTP/1.1 200", "us-portfolios", "\"US\""], &["errors"]),
     }
 }

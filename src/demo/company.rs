@@ -18,19 +18,6 @@ pub(super) struct Person {
     pub(super) name: String,
     /// What they do and may do, in a sentence.
     pub(super) what: String,
-    roles: Vec<RoleId>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct RoleId {
-    code: String,
-}
-
-impl Person {
-    /// The codes of their roles, as the `groups` claim names them.
-    pub(super) fn groups(&self) -> impl Iterator<Item = &str> {
-        self.roles.iter().map(|role| &*role.code)
-    }
 }
 
 /// The people and the snapshot document that says what they may do.

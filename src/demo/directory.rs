@@ -27,7 +27,7 @@ impl Directory {
         DirBuilder::new().mode(0o700).recursive(!is_ours).create(&path).map_err(failed)?;
         let path = fs::canonicalize(&path).map_err(failed)?;
         let directory = Self { path, is_ours };
-        for stale in ["demo.json", "decisions.log"] {
+        for stale in ["demo.json", "decisions.log", "control.db", "control.db-wal", "control.db-shm"] {
             // Mostly it is not there; if it cannot be removed, writing it will say so.
             let _ = fs::remove_file(directory.path.join(stale));
         }

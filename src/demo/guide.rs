@@ -16,7 +16,7 @@ pub(super) fn print(demo: &Running, out: &mut impl Write) -> io::Result<()> {
         ("proxy", &at.proxy, "what people call".to_owned()),
         ("upstream", &at.upstream, format!("the API behind it, which hides nothing: {}", demo.extent)),
         ("tokens", &at.tokens, "signs people in; /token/ID gives the token of one".to_owned()),
-        ("policies", &at.policies, "who may what; the proxy follows /snapshot".to_owned()),
+        ("control", &at.control, "the Identity and Access APIs; the proxy follows its /snapshot".to_owned()),
         ("admin", &at.admin, "/status, /metrics, /healthz, /readyz".to_owned()),
     ];
     for (name, address, what) in places {
@@ -25,9 +25,8 @@ pub(super) fn print(demo: &Running, out: &mut impl Write) -> io::Result<()> {
     let directory = demo.directory.display();
     writeln!(out, "  files     {directory}  demo.json, doorward.toml, lusid.yaml, decisions.log\n")?;
     writeln!(out, "People")?;
-    for account in &demo.issuer.accounts {
-        let person = &account.person;
-        writeln!(out, "  {:<11} {}, {}", person.id, person.name, person.what)?;
+    for person in &demo.people {
+        writeln!(out, "  {:<11} {}, {}", person.account.id, person.name, person.what)?;
     }
     writeln!(out, "\nTry it: paste the lines into another terminal, in this order.")?;
     for (place, call) in demo.calls.iter().enumerate() {
@@ -52,15 +51,15 @@ fn capitalized(text: &str) -> String {
 /// `demo.json` (interfaces §1).
 pub(super) fn document(demo: &Running) -> Value {
     let at = &demo.addresses;
-    let users = demo.issuer.accounts.iter().map(|account| {
-        let person = &account.person;
+    let users = demo.people.iter().map(|person| {
+        let account = &person.account;
         json!({
-            "id": person.id,
-            "login": person.login,
+            "id": account.id,
+            "login": account.login,
             "name": person.name,
             "what": person.what,
             "password": account.password,
-            "token": demo.issuer.token(person),
+            "token": person.token,
         })
     });
     json!({
@@ -69,10 +68,10 @@ pub(super) fn document(demo: &Running) -> Value {
             "upstream": at.upstream,
             "admin": at.admin,
             "tokens": at.tokens,
-            "policies": at.policies,
-            "snapshot": format!("{}/snapshot", at.policies),
+            "control": at.control,
+            "snapshot": format!("{}/snapshot", at.control),
         },
-        "issuer": demo.issuer.url,
+        "issuer": format!("{}/oauth2/default", at.control),
         "users": users.collect::<Vec<_>>(),
         "calls": demo.calls,
     })

@@ -4,18 +4,19 @@
 
 mod calls;
 mod company;
+mod control;
 mod data;
 mod directory;
 mod guide;
 mod numbers;
 mod rows;
-mod signing;
-mod snapshot_source;
 mod tokens;
 mod upstream;
 
 use crate::config::{Config, ConfigError};
+use crate::control::ControlError;
 use crate::gateway::{Gateway, GatewayError};
+use crate::http_client::HttpError;
 use crate::observe::clock;
 use axum::Router;
 use calls::Call;
@@ -23,20 +24,19 @@ use company::Company;
 use data::Books;
 use directory::Directory;
 use serde_json::json;
-use signing::SigningKey;
-use snapshot_source::SnapshotSource;
 use std::future::Future;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokens::{AUDIENCE, Issuer};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// The API map of LUSID as it ships.
 const API_MAP: &str = include_str!("../../config/api/lusid.yaml");
+/// The `aud` of the control plane's tokens.
+const AUDIENCE: &str = "lusid-api";
 /// How long the first snapshot and the keys may take.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
@@ -46,9 +46,15 @@ pub enum DemoError {
     /// A file that is built in is not as it should be.
     #[error("the demo's own data cannot be read: {0}")]
     Data(#[from] serde_json::Error),
-    /// The policies that are built in are not as they should be.
-    #[error("the demo's own snapshot is refused: {}", .0.join("; "))]
-    Snapshot(Vec<String>),
+    /// The control plane could not be started, or refused the company.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The control plane could not be asked.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The control plane gave no token or password; what it said instead.
+    #[error("the demo's people cannot sign in: {0}")]
+    SignIn(String),
     /// The configuration could not be written down.
     #[error("the demo's configuration cannot be written: {0}")]
     Toml(#[from] toml::ser::Error),
@@ -87,14 +93,23 @@ struct Addresses {
     upstream: String,
     admin: String,
     tokens: String,
-    policies: String,
+    control: String,
+}
+
+/// One who can sign in, with what is to be told of them.
+struct Person {
+    account: tokens::Account,
+    name: String,
+    /// What they do and may do, in a sentence.
+    what: String,
+    token: String,
 }
 
 /// A demo that runs, with what is to be told of it.
 struct Running {
     addresses: Addresses,
     directory: PathBuf,
-    issuer: Arc<Issuer>,
+    people: Vec<Person>,
     calls: Vec<Call>,
     extent: String,
 }
@@ -110,26 +125,24 @@ pub async fn run(directory: Option<&Path>, out: &mut impl Write, shutdown: impl 
     let (company, books) = (Company::at(now)?, Books::on(now)?);
     let mut servers = JoinSet::new();
 
-    let (upstream, tokens, policies) = (bind().await?, bind().await?, bind().await?);
-    let (upstream_url, tokens_url, policies_url) = (url(&upstream)?, url(&tokens)?, url(&policies)?);
-    let snapshot_key = SigningKey::generate("demo-snapshot")?;
-    let issuer = Arc::new(Issuer::new(&tokens_url, &company.people, vec![snapshot_key.jwk()])?);
-    let source = Arc::new(SnapshotSource::new(company.snapshot, snapshot_key)?);
+    let (upstream, tokens) = (bind().await?, bind().await?);
+    let (upstream_url, tokens_url) = (url(&upstream)?, url(&tokens)?);
+    let control = control::start(&directory, &company, &mut servers).await?;
     serve(&mut servers, upstream, upstream::router(books.clone()));
-    serve(&mut servers, tokens, tokens::router(Arc::clone(&issuer)));
-    serve(&mut servers, policies, snapshot_source::router(source));
+    serve(&mut servers, tokens, tokens::router(Arc::clone(&control.sign_in), Arc::clone(&control.accounts)));
 
-    let gateway = start_gateway(&directory, &issuer, &upstream_url, &policies_url).await?;
+    let gateway = start_gateway(&directory, &control, &upstream_url).await?;
     let listening = gateway.listening();
     let addresses = Addresses {
         proxy: first(&listening.proxy),
         admin: first(&listening.admin),
         upstream: upstream_url,
         tokens: tokens_url,
-        policies: policies_url,
+        control: control.url.clone(),
     };
     let calls = calls::calls(&addresses, &books, now);
-    let demo = Running { calls, addresses, issuer, extent: books.extent(), directory: directory.path().to_owned() };
+    let people = signed_in(&control, &company).await?;
+    let demo = Running { calls, addresses, people, extent: books.extent(), directory: directory.path().to_owned() };
     let document = serde_json::to_string_pretty(&guide::document(&demo))?;
     directory.write("demo.json", &document)?;
     guide::print(&demo, out).map_err(DemoError::Print)?;
@@ -158,18 +171,31 @@ fn serve(servers: &mut JoinSet<()>, listener: TcpListener, router: Router) {
     });
 }
 
+/// Everybody, with a token that is good for an hour.
+async fn signed_in(control: &control::Running, company: &Company) -> Result<Vec<Person>, DemoError> {
+    let mut people = Vec::new();
+    for account in control.accounts.iter() {
+        let known = company.people.iter().find(|person| person.id == account.id);
+        let (name, what) = known.map_or(("The domain owner", "administers users, roles and policies"), |person| (&person.name, &person.what));
+        let token = control.sign_in.token(account).await?;
+        people.push(Person { account: account.clone(), name: name.to_owned(), what: what.to_owned(), token });
+    }
+    Ok(people)
+}
+
 /// The gateway as anybody would configure it, ready to judge calls.
-async fn start_gateway(directory: &Directory, issuer: &Issuer, upstream: &str, policies: &str) -> Result<Gateway, DemoError> {
+async fn start_gateway(directory: &Directory, control: &control::Running, upstream: &str) -> Result<Gateway, DemoError> {
     let map = directory.write("lusid.yaml", API_MAP)?;
-    let keys = format!("{}/v1/keys", issuer.url);
+    let issuer = format!("{}/oauth2/default", control.url);
+    let keys = format!("{issuer}/v1/keys");
     let decisions = directory.path().join("decisions.log");
     let text = toml::to_string(&json!({
         "proxy": {"listen": ["127.0.0.1:0"], "upstream": upstream},
         "admin": {"listen": ["127.0.0.1:0"]},
         "api": {"maps": [map]},
-        "snapshot": {"source": format!("{policies}/snapshot"), "public_keys": keys, "poll": "30s"},
-        "issuers": [{"issuer": issuer.url, "audience": [AUDIENCE], "jwks": keys, "algorithms": ["EdDSA"]}],
-        "decisions": {"sink": format!("file:{}", decisions.display()), "when": "all"},
+        "snapshot": {"source": format!("{}/snapshot", control.url), "token": {"file": control.sidecar_token}, "public_keys": keys, "poll": "30s"},
+        "issuers": [{"issuer": issuer, "audience": [AUDIENCE], "jwks": keys, "algorithms": ["EdDSA"]}],
+        "decisions": {"sink": [format!("file:{}", decisions.display()), "control"], "when": "all"},
     }))?;
     let path = directory.write("doorward.toml", &text)?;
     // The environment is left out: settings of another Doorward must not change the demo.

@@ -1,0 +1,96 @@
+//! The first start: an empty store gets its defaults and the domain owner. Nothing that opens it is
+//! ever shipped: the owner's password is configured, or set by a link that is printed.
+
+use super::defaults;
+use super::oauth::{OAuthError, applications, credentials};
+use super::plane::Plane;
+use super::problem::{Code, Problem};
+use super::wire::new_id;
+use crate::config;
+use crate::store::{Author, Draft, State, User, UserKind, UserStatus};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// Who the owner is where nobody says it.
+const OWNER: &str = "owner@localhost";
+
+/// A link by which the domain owner sets a password.
+pub(super) struct OwnerLink {
+    /// The whole URL; it is told once.
+    pub(super) url: String,
+    /// From then on it is of no use.
+    pub(super) ends: Timestamp,
+}
+
+/// Makes the domain owner in an empty store. As long as no administrator can sign in, every start
+/// makes a new link for one who has not set a password yet.
+///
+/// # Errors
+/// When the store does not answer, or no secrets can be made.
+pub(super) async fn bootstrap(plane: &Plane, owner: Option<&config::Bootstrap>) -> Result<Option<OwnerLink>, Problem> {
+    let password = match owner {
+        Some(owner) => Some(plane.oauth.passwords.take(owner.password.expose()).await?),
+        None => None,
+    };
+    let author = Author { user: "doorward".to_owned(), operation: "bootstrap".to_owned(), request: String::new() };
+    let secret = plane.write_as(&author, |draft| {
+        if draft.users.is_empty() && draft.roles.is_empty() {
+            defaults::lay_out(draft).map_err(|error| broken(&error))?;
+            let user = domain_owner(owner, draft.now())?;
+            let id = user.id.clone();
+            draft.put(user);
+            if let Some(password) = password {
+                credentials::set_password(draft, &id, password)?;
+            }
+            if let Some((client_id, secret)) = owner.and_then(|owner| owner.client.as_ref()) {
+                let application = applications::new(&plane.oauth.vault, client_id, "The first application", secret.expose())?;
+                draft.put(application);
+            }
+        }
+        Ok(link(draft)?)
+    });
+    Ok(secret.await?.map(|(secret, ends)| OwnerLink { url: plane.settings.href(&format!("/console/setup?link={secret}")), ends }))
+}
+
+fn domain_owner(owner: Option<&config::Bootstrap>, now: Timestamp) -> Result<User, Problem> {
+    let login = owner.map_or(OWNER, |owner| &owner.login).to_owned();
+    let kind = match owner.map(|owner| owner.account_type) {
+        Some(config::AccountType::Service) => UserKind::Service,
+        Some(config::AccountType::Personal) | None => UserKind::Personal,
+    };
+    Ok(User {
+        id: new_id("00u").map_err(|error| broken(&error))?,
+        email_address: login.clone(),
+        second_email_address: None,
+        first_name: "Domain".to_owned(),
+        last_name: "Owner".to_owned(),
+        kind,
+        // Setting the password makes it active.
+        status: UserStatus::Provisioned,
+        user_expiry: None,
+        roles: vec![defaults::administrator()],
+        alternative_user_ids: BTreeMap::new(),
+        created: now,
+        last_updated: now,
+        login,
+    })
+}
+
+/// A link for an administrator that waits for one, where none can sign in.
+fn link(draft: &mut Draft) -> Result<Option<(String, Timestamp)>, OAuthError> {
+    let now = draft.now();
+    if administrators(draft).any(|user| user.status_at(now) == UserStatus::Active) {
+        return Ok(None);
+    }
+    let waiting = administrators(draft).find(|user| user.status == UserStatus::Provisioned).map(|user| user.id.clone());
+    waiting.map(|id| credentials::setup_link(draft, &id)).transpose()
+}
+
+fn administrators(state: &State) -> impl Iterator<Item = &User> {
+    state.users.values().map(|user| &**user).filter(|user| user.roles.contains(&defaults::administrator()))
+}
+
+fn broken(error: &dyn std::error::Error) -> Problem {
+    tracing::error!(%error, "the first start failed");
+    Problem::of(Code::Internal)
+}
