@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// A database. `Debug` says where it is, and prints no password.
 #[derive(Clone)]
 pub enum Location {
-    /// A file of SQLite; it is made where it is missing.
+    /// A file of SQLite, made where it is missing; `:memory:` = none, and everything is forgotten at the end.
     Sqlite(PathBuf),
     /// `postgres://user:password@host:port/database`.
     Postgres(String),

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// Only its owner reads and writes what the store keeps.
 const MODE: u32 = 0o600;
 
+/// What SQLite calls a database that is in memory only.
+const MEMORY: &str = ":memory:";
+
 /// An open file.
 #[derive(Debug)]
 pub(in crate::store) struct File {
@@ -19,19 +22,29 @@ pub(in crate::store) struct File {
     pub(super) writer: SqlitePool,
     pub(super) readers: SqlitePool,
     /// Held as long as the file is open.
-    _lock: std::fs::File,
+    _lock: Option<std::fs::File>,
 }
 
 impl File {
     /// Opens the file, or makes it, and keeps other processes away.
     pub(super) async fn open(path: &Path) -> Result<Self, StoreError> {
+        if path == Path::new(MEMORY) {
+            return Self::in_memory().await;
+        }
         let path = make(path)?;
         let lock = lock(&path)?;
         let options = options(&path);
         let writer = pool(1).connect_with(options.clone()).await?;
-        sqlx::migrate!("src/store/migrations/sqlite").run(&writer).await.map_err(|error| StoreError::Schema(error.to_string()))?;
+        migrate(&writer).await?;
         let readers = pool(4).connect_with(options).await?;
-        Ok(Self { writer, readers, _lock: lock })
+        Ok(Self { writer, readers, _lock: Some(lock) })
+    }
+
+    /// A database that lives in its one connection.
+    async fn in_memory() -> Result<Self, StoreError> {
+        let writer = pool(1).connect_with(SqliteConnectOptions::new().in_memory(true).disable_statement_logging()).await?;
+        migrate(&writer).await?;
+        Ok(Self { readers: writer.clone(), writer, _lock: None })
     }
 
     /// Copies the whole database, as it is at one moment, into a new file that only its owner reads.
@@ -52,6 +65,10 @@ impl File {
         sqlx::query("VACUUM INTO $1").bind(target).persistent(false).execute(&mut *connection).await?;
         Ok(())
     }
+}
+
+async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
+    sqlx::migrate!("src/store/migrations/sqlite").run(writer).await.map_err(|error| StoreError::Schema(error.to_string()))
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
