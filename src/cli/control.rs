@@ -42,8 +42,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let control = Control::start(&section).await?;
         let mut out = std::io::stdout();
         writeln!(out, "{}", serde_json::json!({ "listening": { "control": control.listening() } }))?;
-        if let Some(link) = control.setup_link() {
-            writeln!(out, "Set up the domain owner's account, within a day: {link}")?;
+        if let Some((link, ends)) = control.setup_link() {
+            writeln!(out, "Set up the domain owner's account at {link} (until {ends})")?;
         }
         out.flush()?;
         control.run(told_to_stop()?).await;

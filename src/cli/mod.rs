@@ -2,6 +2,7 @@
 //! one per line.
 
 mod check;
+mod control;
 mod demo;
 mod diff;
 mod explain;
@@ -29,6 +30,12 @@ pub struct Arguments {
 enum Command {
     /// Runs the data plane: the proxy and its admin listener, each where its `listen` is set.
     Serve(serve::Arguments),
+    /// Runs the control plane: the Identity and Access APIs, tokens, the snapshot, the console.
+    Control(control::Arguments),
+    /// Takes the users, roles and policies of a snapshot document over into the control plane's store.
+    Import(control::ImportArguments),
+    /// Copies the control plane's store, which may be in use, into a new file.
+    Backup(control::BackupArguments),
     /// Runs everything in one process on loopback, with seeded data and a small LUSID-like upstream.
     Demo(demo::Arguments),
     /// Validates configuration, API maps and snapshot, and prints all problems with their place.
@@ -55,6 +62,9 @@ enum Command {
 pub fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Control(arguments) => control::run(&arguments),
+        Command::Import(arguments) => control::import(&arguments),
+        Command::Backup(arguments) => control::backup(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),

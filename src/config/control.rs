@@ -19,8 +19,8 @@ const SHORTEST_KEY: usize = 16;
 pub struct Control {
     /// Where it listens.
     pub listen: Vec<SocketAddr>,
-    /// What tokens, links and instances are made of; without a path.
-    pub public_url: Uri,
+    /// What tokens, links and instances are made of; without a path. None = the first address it listens on.
+    pub public_url: Option<Uri>,
     /// What it remembers by.
     pub store: Store,
     /// What private keys and secrets in the store are sealed with.
@@ -73,7 +73,7 @@ impl Control {
         let store = section.parsed("store", "write \"sqlite:\" and a path, or a \"postgres://…\" URL", store);
         let control = Self {
             listen: listen(&section, "127.0.0.1:9910"),
-            public_url: public_url.unwrap_or_else(|| Uri::from_static("http://127.0.0.1:9910")),
+            public_url,
             store: store.unwrap_or_else(|| Store::Sqlite("doorward.db".into())),
             encryption_key: encryption_key(&section),
             token_algorithm: section.parsed("token_algorithm", "write \"EdDSA\" or \"RS256\"", token_algorithm).unwrap_or(Algorithm::EdDsa),

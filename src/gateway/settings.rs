@@ -7,6 +7,7 @@ use crate::config::{self, Config};
 use crate::observe::{LogSettings, OnFull, Sink, When};
 use crate::proxy::{self, ServerTls, UpstreamTls, UpstreamUrl};
 use crate::snapshot;
+use crate::sources::SnapshotOrigin;
 use http::Uri;
 use http::uri::Scheme;
 use rustls::ClientConfig;
@@ -105,10 +106,16 @@ pub(super) fn world(config: &Config) -> snapshot::Settings {
     config.settings(&instance_prefix(config))
 }
 
-/// What a problem's `instance` begins with; the decision id follows.
+/// What a problem's `instance` begins with; the decision id follows. It leads to the control plane,
+/// which the section names, or else the snapshot's source is a part of.
 fn instance_prefix(config: &Config) -> String {
-    let base = config.control.as_ref().map(|control| control.public_url.to_string()).unwrap_or_default();
-    format!("{}/app/insights/logs/", base.trim_end_matches('/'))
+    let source = match &config.snapshot.source {
+        SnapshotOrigin::Http(url) => Some(url),
+        SnapshotOrigin::File(_) => None,
+    };
+    let named = config.control.as_ref().and_then(|control| control.public_url.as_ref());
+    let origin = |url: &Uri| Some(format!("{}://{}", url.scheme_str()?, url.authority()?));
+    format!("{}/app/insights/logs/", named.or(source).and_then(origin).unwrap_or_default())
 }
 
 /// The decision log.

@@ -42,7 +42,7 @@ pub(crate) const ROOMS: &[Room] = &[
     edge("envoy", OF_A_DOOR),
     edge("forward_auth", OF_A_DOOR),
     edge("admin", OF_A_DOOR),
-    edge("control", &["store", "authorize", "snapshot", "api_map", "token", "policy", "http_client", "sources", "observe", "config"]),
+    edge("control", &["store", "cases", "authorize", "snapshot", "api_map", "token", "policy", "http_client", "sources", "observe", "config"]),
     edge(
         "gateway",
         &[
@@ -65,7 +65,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "policy",
         ],
     ),
-    edge("demo", &["gateway", "control", "config", "cases", "observe", "authorize", "snapshot", "api_map", "token", "policy"]),
+    edge("demo", &["gateway", "control", "config", "cases", "http_client", "observe", "authorize", "snapshot", "api_map", "token", "policy"]),
     edge(
         "cli",
         &[
@@ -101,6 +101,8 @@ const KEPT: &[(&[&str], &[&str])] = &[
     (&["envoy_types"], &["envoy"]),
     (&["sqlx"], &["store"]),
     (&["utoipa"], &["control"]),
+    (&["utoipa_axum"], &["control"]),
+    (&["maud"], &["control"]),
     (&["clap"], &["cli", "main"]),
     (&["anyhow"], &["cli", "main"]),
 ];
