@@ -2,6 +2,7 @@
 //! to, judged by our own engine; and the snapshot that the data planes follow. It does nothing to a
 //! data plane but publish the next snapshot.
 
+mod access_metadata;
 mod body;
 mod caller;
 mod defaults;
@@ -11,4 +12,5 @@ mod openapi;
 mod parameters;
 mod plane;
 mod problem;
+mod publication;
 mod wire;

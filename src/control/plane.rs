@@ -3,6 +3,7 @@
 
 use super::caller::Caller;
 use super::problem::{Code, Problem};
+use super::publication::Publication;
 use crate::snapshot::{World, WorldStore};
 use crate::store::{Author, Draft, KeyPurpose, State, Store, StoreError, WriteError};
 use crate::token::KeySet;
@@ -52,6 +53,8 @@ pub(super) struct Parts {
     pub(super) world: Arc<WorldStore>,
     /// The revision in force.
     pub(super) in_force: watch::Sender<u64>,
+    /// The snapshot that is served.
+    pub(super) publication: Publication,
     /// The configuration.
     pub(super) settings: Settings,
     /// The public keys of the tokens, as long as the same keys are remembered.
@@ -154,6 +157,7 @@ pub(super) async fn empty() -> Plane {
         store,
         world: Arc::new(WorldStore::new(World::default())),
         in_force: watch::Sender::new(0),
+        publication: Publication::default(),
         settings: Settings { public_url: "http://127.0.0.1:9910".to_owned(), sidecars: Vec::new() },
         keys: Mutex::new(None),
     })
