@@ -26,7 +26,7 @@ const MOST_PARTS: usize = 20;
 /// A value of a metadata key.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = AccessMetadataValue)]
-struct Value {
+struct AccessValue {
     /// What policies compare with.
     #[schema(max_length = 2048)]
     value: String,
@@ -39,12 +39,12 @@ struct Value {
 /// Values by metadata key; a key with null or without values is none.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = AccessMetadataRequest)]
-struct Request(BTreeMap<String, Option<Vec<Value>>>);
+struct Request(BTreeMap<String, Option<Vec<AccessValue>>>);
 
 /// Values by metadata key.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AccessMetadataResponse)]
-struct Metadata(BTreeMap<String, Vec<Value>>);
+struct Metadata(BTreeMap<String, Vec<AccessValue>>);
 
 /// The routes of this room.
 pub(super) fn routes() -> OpenApiRouter<Plane> {
@@ -222,8 +222,8 @@ impl Request {
         for key in self.0.keys().filter(|key| !is_key(key)) {
             problem.report(key, format!("A key has 1 to {LONGEST_KEY} letters, digits, blanks and `_.:+-`, and begins with a letter, a digit or `_`."));
         }
-        let stored = |value: Value| MetadataValue { value: value.value, provider: value.provider };
-        let values = |values: Option<Vec<Value>>| values.unwrap_or_default().into_iter().map(stored).collect();
+        let stored = |value: AccessValue| MetadataValue { value: value.value, provider: value.provider };
+        let values = |values: Option<Vec<AccessValue>>| values.unwrap_or_default().into_iter().map(stored).collect();
         problem.or_ok(self.0.into_iter().map(|(key, listed)| (key, values(listed))).collect())
     }
 }
@@ -235,7 +235,7 @@ fn is_key(key: &str) -> bool {
 
 impl From<&AccessMetadata> for Metadata {
     fn from(document: &AccessMetadata) -> Self {
-        let shown = |value: &MetadataValue| Value { value: value.value.clone(), provider: value.provider.clone() };
+        let shown = |value: &MetadataValue| AccessValue { value: value.value.clone(), provider: value.provider.clone() };
         Self(document.metadata.iter().map(|(key, values)| (key.clone(), values.iter().map(shown).collect())).collect())
     }
 }

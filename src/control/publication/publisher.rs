@@ -29,7 +29,7 @@ pub(in crate::control) trait Signer: Send + Sync {
     fn key(&self, state: &State, now: Timestamp) -> Option<String>;
 
     /// The detached JWS (RFC 7515 appendix F) of these bytes by that key.
-    fn sign(&self, state: &State, key: &str, bytes: &[u8]) -> Option<String>;
+    fn sign(&self, state: &State, now: Timestamp, bytes: &[u8]) -> Option<String>;
 }
 
 /// What a publisher works with.
@@ -139,12 +139,13 @@ impl Publisher {
             self.serve(self.sealed(state, bytes).await?);
             return Ok(());
         };
-        self.following.world.confirm(clock::now());
-        let key = self.following.signer.key(state, clock::now()).filter(|key| *key != served.key);
+        let now = clock::now();
+        self.following.world.confirm(now);
+        let key = self.following.signer.key(state, now).filter(|key| *key != served.key);
         let Some(key) = key else { return Ok(()) };
         let (signer, state) = (Arc::clone(&self.following.signer), Arc::clone(state));
         let sealing = move || {
-            let signature = signer.sign(&state, &key, served.plain()).ok_or(PublicationError::Unsigned)?;
+            let signature = signer.sign(&state, now, served.plain()).ok_or(PublicationError::Unsigned)?;
             Ok(served.signed_anew(&signature, key)?)
         };
         let sealed = spawn_blocking(sealing).await.unwrap_or(Err(PublicationError::Broken))?;
@@ -168,7 +169,7 @@ impl Publisher {
         let (signer, state, now) = (Arc::clone(&self.following.signer), Arc::clone(state), clock::now());
         let sealing = move || {
             let key = signer.key(&state, now).ok_or(PublicationError::Unsigned)?;
-            let signature = signer.sign(&state, &key, &bytes).ok_or(PublicationError::Unsigned)?;
+            let signature = signer.sign(&state, now, &bytes).ok_or(PublicationError::Unsigned)?;
             Ok(Served::new(state.revision, bytes, &signature, key)?)
         };
         spawn_blocking(sealing).await.unwrap_or(Err(PublicationError::Broken))

@@ -185,10 +185,11 @@ fn every_replica_makes_the_same_bytes() {
     let mut draft = Draft::new(&State::default(), now());
     fill(&mut draft);
     rows.extend(draft.changes().map(|(kind, key, change)| (kind, key.to_owned(), change.after.clone().unwrap())));
-    let mut other = State { sequence: 9, revision: 5, revised_at: Some(now()), ..State::default() };
+    let mut other = State::default();
     for (kind, key, body) in rows.iter().rev() {
         other.take_over(kind, key, Some(body)).unwrap();
     }
+    let other = Draft::new(&other, now()).into_state(9, 5, Some(now()));
     assert_eq!(document(&one).unwrap(), document(&other).unwrap());
 }
 
@@ -223,9 +224,9 @@ impl Signer for Key {
         Some(self.pairs.lock().unwrap().last()?.0.clone())
     }
 
-    fn sign(&self, _: &State, key: &str, bytes: &[u8]) -> Option<String> {
+    fn sign(&self, _: &State, _: Timestamp, bytes: &[u8]) -> Option<String> {
         let pairs = self.pairs.lock().unwrap();
-        let (id, pair) = pairs.iter().find(|(id, _)| id == key)?;
+        let (id, pair) = pairs.last()?;
         let header = URL_SAFE_NO_PAD.encode(json!({"alg": "EdDSA", "kid": id}).to_string());
         let signature = pair.sign(format!("{header}.{}", URL_SAFE_NO_PAD.encode(bytes)).as_bytes());
         Some(format!("{header}..{}", URL_SAFE_NO_PAD.encode(signature)))
