@@ -94,6 +94,11 @@ impl Caller {
         Author { user: self.user().to_owned(), operation: operation.to_owned(), request: self.0.request.to_string() }
     }
 
+    /// `scope/code` of the roles in force, the strongest first.
+    pub(super) fn role_names(&self) -> Vec<String> {
+        self.subject().role_names().collect()
+    }
+
     /// Whether they have the role `LUSID_SYSTEM/lusid-administrator`.
     pub(super) fn is_administrator(&self) -> bool {
         self.subject().role_names().any(|name| name == "LUSID_SYSTEM/lusid-administrator")

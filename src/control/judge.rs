@@ -3,22 +3,24 @@
 //! written, and its request id.
 
 use super::caller::{Caller, Facts};
+use super::identity::{self, SessionType, Verdict as ZoneVerdict};
 use super::plane::Plane;
 use super::problem::{Code, Problem};
 use super::wire::{RequestId, random};
 use crate::authorize::{self, Call, DecisionId, Door, Identity, Record, Refusal, RefusalName, Step, UpstreamMetadata, Verdict, authorize};
-use crate::observe::clock;
+use crate::observe::{LogEntry, Outcome, clock};
 use crate::snapshot::World;
 use crate::token::{Algorithm, Bearer, Checks, Issuer, IssuerRules, MAX_TOKEN_BYTES, TokenError, Unverified, VerifiedToken, bearer, is_compact, verify};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,14 +128,35 @@ async fn judged(plane: &Plane, request: &Request) -> Result<Caller, Box<Response
         Identity::Token(token) => token.token_id.clone().map(|id| (id, token.expires_at)),
         _ => None,
     };
-    Ok(Caller::new(Facts {
+    let caller = Caller::new(Facts {
         user,
         world,
         token,
         by_personal_access_token: matches!(identity, Identity::Opaque(_)),
         feature: record.feature.as_deref().unwrap_or_default().to_owned(),
         request: request.extensions().get::<RequestId>().cloned().unwrap_or_else(|| RequestId(decision_id.to_string())),
-    }))
+    });
+    require_open_zone(plane, request, &caller).map_err(answer)?;
+    Ok(caller)
+}
+
+/// # Errors
+/// 939 for a call from an address that a network zone blocks.
+fn require_open_zone(plane: &Plane, request: &Request, caller: &Caller) -> Result<(), Problem> {
+    let state = plane.store.state();
+    if state.network_zones.is_empty() {
+        return Ok(());
+    }
+    // Every connection has an address; where none is known nothing is let through that a zone could block.
+    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip());
+    let session = if caller.has_personal_access_token() { SessionType::PersonalAccessToken } else { SessionType::AccessToken };
+    match identity::verdict(&state, address, session, &caller.role_names()) {
+        ZoneVerdict::Pass => Ok(()),
+        ZoneVerdict::Blocked(zone) => {
+            tracing::warn!(%address, user = caller.user(), zone, "blocked by a network zone");
+            Err(Problem::of(Code::NetworkZoneBlocks).detail("Calls from this address are blocked."))
+        }
+    }
 }
 
 /// The answer to a refusal: as every door answers it, but a method that a route does not have is 405.
@@ -150,7 +173,7 @@ fn refusal(plane: &Plane, world: &World, call: &Call<'_>, refused: &Refusal, rec
             return response;
         }
     }
-    tracing::debug!(reason = %refused.reason, user = record.user.as_deref().unwrap_or_default(), "refused");
+    note(plane, refused, record);
     let mut response = Response::new(Body::from(refused.problem(&plane.settings.instance_prefix(), call.decision_id)));
     *response.status_mut() = refused.status();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -158,6 +181,12 @@ fn refusal(plane: &Plane, world: &World, call: &Call<'_>, refused: &Refusal, rec
         response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     response
+}
+
+/// Writes a refusal down beside those of the data planes, for its `instance` leads there.
+fn note(plane: &Plane, refused: &Refusal, mut record: Record) {
+    record.refuse(refused);
+    plane.own_decisions.note(&LogEntry { outcome: Outcome::Refused, status: refused.status().as_u16(), record });
 }
 
 /// Who a request says it comes from: a token of our own making, or an opaque one.

@@ -2,8 +2,11 @@
 //! callers by, its settings.
 
 use super::caller::Caller;
+use super::insights::OwnDecisions;
+use super::oauth::OAuth;
 use super::problem::{Code, Problem};
 use super::publication::Publication;
+use crate::observe::Metrics;
 use crate::snapshot::{World, WorldStore};
 use crate::store::{Author, Draft, KeyPurpose, State, Store, StoreError, WriteError};
 use crate::token::KeySet;
@@ -55,6 +58,12 @@ pub(super) struct Parts {
     pub(super) in_force: watch::Sender<u64>,
     /// The snapshot that is served.
     pub(super) publication: Publication,
+    /// Where the judge writes its own decisions down.
+    pub(super) own_decisions: OwnDecisions,
+    /// What is counted.
+    pub(super) metrics: Arc<Metrics>,
+    /// Passwords, keys and what seals them.
+    pub(super) oauth: OAuth,
     /// The configuration.
     pub(super) settings: Settings,
     /// The public keys of the tokens, as long as the same keys are remembered.

@@ -183,6 +183,12 @@ impl Problem {
         self.code.row().2
     }
 
+    /// The detail, and what is wrong with the fields, in one line for people.
+    pub(super) fn told(&self) -> String {
+        let errors = self.errors.values().flatten().map(String::as_str);
+        std::iter::once(self.detail.as_str()).chain(errors).collect::<Vec<_>>().join(" ")
+    }
+
     /// What is wrong, by field.
     #[cfg(test)]
     pub(super) fn errors(&self) -> &BTreeMap<String, Vec<String>> {

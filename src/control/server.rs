@@ -12,13 +12,15 @@ use super::{access, access_metadata, body, console, identity, insights, judge, o
 use crate::api_map::{ApiMap, MapProblem};
 use crate::cases::read_yaml;
 use crate::config;
-use crate::observe::clock;
+use crate::observe::{Labels, Metrics, MetricsError, clock};
 use crate::snapshot::{self, World, WorldStore};
 use crate::store::{Author, Location, Store, StoreError, WriteError};
-use axum::extract::DefaultBodyLimit;
-use axum::response::Json;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::future::Future;
@@ -67,6 +69,9 @@ pub enum ControlError {
     /// The document cannot be taken over.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// The metrics could not be set up.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
 }
 
 /// A running control plane. Dropping it closes it at once; `run` lets running answers finish.
@@ -216,12 +221,19 @@ fn compose(config: &config::Control, store: Arc<Store>, settings: Settings, task
     let world = Arc::new(WorldStore::new(world));
     let oauth = OAuth::new(config)?;
     let in_force = watch::Sender::new(0);
-    let following = Following { states: store.watch(), world: Arc::clone(&world), in_force: in_force.clone(), signer: Arc::clone(&oauth.signing) as _ };
+    let metrics = Arc::new(Metrics::new(&Labels { entities: Vec::new(), issuers: Vec::new() })?);
+    let following = Following {
+        states: store.watch(),
+        world: Arc::clone(&world),
+        in_force: in_force.clone(),
+        signer: Arc::clone(&oauth.signing) as _,
+        observer: Arc::clone(&metrics) as _,
+    };
     let (publisher, publication) = Publisher::new(following);
     tasks.spawn(publisher.run());
-    let (own_decisions, writing) = OwnDecisions::new(Arc::clone(&store));
-    tasks.spawn(writing);
-    Ok(Plane::new(Parts { store, world, in_force, settings, keys: Mutex::new(None), oauth, publication, own_decisions }))
+    let (own_decisions, writer) = OwnDecisions::new(Arc::clone(&store));
+    tasks.spawn(writer.run());
+    Ok(Plane::new(Parts { store, world, in_force, settings, keys: Mutex::new(None), oauth, publication, own_decisions, metrics }))
 }
 
 /// The maps of the control plane's own operations.
@@ -250,9 +262,28 @@ fn router(plane: &Plane) -> Router {
         .route("/identity/swagger/v0/swagger.json", document(identity_document))
         .route("/insights/swagger/v0/swagger.json", document(insights_document))
         .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
         .layer(DefaultBodyLimit::max(body::LONGEST))
         .layer(middleware::from_fn_with_state(plane.clone(), judge::finish))
         .with_state(plane.clone())
+}
+
+/// Whether the newest revision is served.
+async fn readyz(State(plane): State<Plane>) -> (StatusCode, &'static str) {
+    match plane.publication.revision() {
+        0 => (StatusCode::SERVICE_UNAVAILABLE, "no snapshot is published\n"),
+        _ => (StatusCode::OK, "ok\n"),
+    }
+}
+
+async fn metrics(State(plane): State<Plane>) -> Response {
+    let revision = plane.publication.revision();
+    plane.metrics.snapshot_revision.set(i64::try_from(revision).unwrap_or(i64::MAX));
+    match plane.metrics.render() {
+        Ok(text) => ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
 }
 
 fn document(document: OpenApi) -> axum::routing::MethodRouter<Plane> {
