@@ -101,7 +101,7 @@ impl Control {
         let settings = settings(config, &listening);
         let mut tasks = JoinSet::new();
         let plane = compose(config, store, settings, &mut tasks)?;
-        oauth::signing::keep_keys(&plane).await.map_err(|problem| failed(&problem))?;
+        oauth::keep_keys(&plane).await.map_err(|problem| failed(&problem))?;
         let link = bootstrap(&plane, config.bootstrap.as_ref()).await.map_err(|problem| failed(&problem))?;
         tasks.spawn(oauth::housekeeping(plane.clone()));
         tasks.spawn({

@@ -96,6 +96,14 @@ impl Store {
         self.0.database.backup(to).await
     }
 
+    /// The same of a database that another process may have open.
+    ///
+    /// # Errors
+    /// When there is no such database, and as [`Self::backup`].
+    pub async fn copy(location: &Location, to: &Path) -> Result<(), StoreError> {
+        Database::look_at(location).await?.backup(to).await
+    }
+
     pub(super) fn database(&self) -> &Database {
         &self.0.database
     }

@@ -4,7 +4,7 @@ use super::form::Form;
 use super::page::{Page, field};
 use super::session::{self, SignedIn};
 use super::led_to;
-use crate::control::identity::keys;
+use crate::control::identity::{create_key, delete_key};
 use crate::control::plane::Plane;
 use crate::control::problem::Problem;
 use crate::control::wire::time;
@@ -24,7 +24,7 @@ pub(super) async fn make_token(State(plane): State<Plane>, headers: HeaderMap, f
     let Some(found) = complete(&plane, &headers).await? else { return Ok(led_to(&plane, "/console", None)) };
     let name = form.text("name").to_owned();
     let author = session::author(&found.user.id, "console-createapikey");
-    let made = plane.write_as(&author, |draft| keys::made_for(draft, &found.user.id, name)).await;
+    let made = plane.write_as(&author, |draft| create_key(draft, &found.user.id, name)).await;
     let state = plane.state().await?;
     Ok(match made {
         Ok(key) => page(&state, &found, Some(&key)).into_response(),
@@ -35,7 +35,7 @@ pub(super) async fn make_token(State(plane): State<Plane>, headers: HeaderMap, f
 pub(super) async fn end_token(State(plane): State<Plane>, headers: HeaderMap, Path(id): Path<String>) -> Result<Response, Problem> {
     let Some(found) = complete(&plane, &headers).await? else { return Ok(led_to(&plane, "/console", None)) };
     let author = session::author(&found.user.id, "console-deleteapikey");
-    plane.write_as(&author, |draft| keys::removal(draft, &found.user.id, &id)).await?;
+    plane.write_as(&author, |draft| delete_key(draft, &found.user.id, &id)).await?;
     let state = plane.state().await?;
     Ok(page(&state, &found, None).into_response())
 }

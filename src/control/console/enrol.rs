@@ -3,9 +3,9 @@
 use super::form::Form;
 use super::page::{Page, field};
 use super::session::{self, SignedIn};
-use super::{led_to, sign_in as _};
+use super::led_to;
 use crate::control::oauth::second_factor;
-use crate::control::oauth::sign_in;
+use crate::control::oauth::sign_in::{self, Shown};
 use crate::control::plane::Plane;
 use crate::control::problem::{Code, Problem};
 use crate::control::wire::RequestId;
@@ -35,7 +35,9 @@ pub(super) async fn submit(
     let Some(found) = waiting(&plane, &headers).await? else { return Ok(led_to(&plane, "/console/sign-in", None)) };
     let code = form.text("code").trim().to_owned();
     if is_enrolled(&plane, &found).await? {
-        if let Err(refusal) = sign_in::with_code(&plane, &found.user.id, &code, &request).await? {
+        let login = [found.user.login.clone()];
+        let shown = Shown { logins: &login, passwords: &[], client: "console", request: &request.0 };
+        if let Err(refusal) = sign_in::with_code(&plane, &found.user.id, &code, shown).await? {
             return Ok(Page::new("Second factor", code_form()).complaining(StatusCode::FORBIDDEN, refusal.told()).into_response());
         }
     } else {

@@ -6,15 +6,15 @@ use super::{led_to, session};
 use crate::control::oauth::second_factor;
 use crate::control::oauth::sign_in::{self, SecondFactor, Shown};
 use crate::control::plane::Plane;
-use crate::control::problem::Problem;
+use crate::control::problem::{Code, Problem};
 use crate::control::wire::RequestId;
+use crate::store::{Session, UserKind};
 use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use maud::html;
 use std::slice;
-use crate::store::{Session, UserKind};
 
 pub(super) async fn show() -> Page {
     form()
@@ -34,7 +34,7 @@ fn form() -> Page {
 /// The password alone: the second factor has a page of its own.
 pub(super) async fn submit(State(plane): State<Plane>, Extension(request): Extension<RequestId>, form: Form) -> Result<Response, Problem> {
     let (login, password) = (form.text("login").to_owned(), form.text("password").to_owned());
-    let shown = Shown { logins: slice::from_ref(&login), passwords: slice::from_ref(&password), client: "console", request: &request };
+    let shown = Shown { logins: slice::from_ref(&login), passwords: slice::from_ref(&password), client: "console", request: &request.0 };
     let user = match sign_in::with_password(&plane, shown, SecondFactor::Later).await? {
         Ok(user) => user,
         Err(refusal) => return Ok(self::form().complaining(StatusCode::FORBIDDEN, refusal.told()).into_response()),
@@ -43,7 +43,7 @@ pub(super) async fn submit(State(plane): State<Plane>, Extension(request): Exten
     // A service user has no second factor unless it enrolled one.
     let is_complete = user.kind == UserKind::Service && !is_enrolled;
     let author = session::author(&user.id, "console-signin");
-    let cookie = plane.write_as(&author, |draft| session::begin(draft, &user.id, is_complete).map_err(|_| Problem::of(crate::control::problem::Code::Internal))).await?;
+    let cookie = plane.write_as(&author, |draft| session::begin(draft, &user.id, is_complete).map_err(|_| Problem::of(Code::Internal))).await?;
     Ok(led_to(&plane, if is_complete { "/console/account" } else { "/console/second-factor" }, Some(&cookie)))
 }
 

@@ -112,6 +112,14 @@ impl Database {
         }
     }
 
+    /// Opens a database as it is, beside whoever has it open, to be read.
+    pub(super) async fn look_at(location: &Location) -> Result<Self, StoreError> {
+        match location {
+            Location::Sqlite(path) => Ok(Self::Sqlite(sqlite::File::look_at(path).await?)),
+            Location::Postgres(_) => Err(StoreError::Backup),
+        }
+    }
+
     /// Whether others may have written without this process knowing.
     pub(super) const fn is_shared(&self) -> bool {
         matches!(self, Self::Postgres(_))

@@ -40,6 +40,14 @@ impl File {
         Ok(Self { writer, readers, _lock: Some(lock) })
     }
 
+    /// Opens a file that is there, beside the process that writes it: SQLite's own locks keep a reader's
+    /// view whole.
+    pub(super) async fn look_at(path: &Path) -> Result<Self, StoreError> {
+        let path = path.canonicalize().map_err(|error| StoreError::file(path, error))?;
+        let readers = pool(1).connect_with(options(&path).create_if_missing(false)).await?;
+        Ok(Self { writer: readers.clone(), readers, _lock: None })
+    }
+
     /// A database that lives in its one connection.
     async fn in_memory() -> Result<Self, StoreError> {
         let writer = pool(1).connect_with(SqliteConnectOptions::new().in_memory(true).disable_statement_logging()).await?;
