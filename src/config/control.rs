@@ -2,10 +2,17 @@
 
 use super::Secret;
 use super::reader::Section;
-use super::values::{host_url, listen, path, some_text};
+use super::values::{duration_or, host_url, listen, path, some_text};
+use crate::token::Algorithm;
 use http::Uri;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// No key signs for less.
+const SHORTEST_ROTATION: Duration = Duration::from_secs(24 * 60 * 60);
+/// No shorter text is taken for a key.
+const SHORTEST_KEY: usize = 16;
 
 /// `[control]`.
 #[derive(Clone, Debug)]
@@ -16,6 +23,12 @@ pub struct Control {
     pub public_url: Uri,
     /// What it remembers by.
     pub store: Store,
+    /// What private keys and secrets in the store are sealed with.
+    pub encryption_key: Option<Secret>,
+    /// What access tokens are signed with: EdDSA or RS256.
+    pub token_algorithm: Algorithm,
+    /// How long a key signs.
+    pub key_rotation: Duration,
     /// Bearers that may read the snapshot and post decisions.
     pub sidecar_tokens: Vec<Secret>,
     /// The first account, made in an empty store.
@@ -62,6 +75,9 @@ impl Control {
             listen: listen(&section, "127.0.0.1:9910"),
             public_url: public_url.unwrap_or_else(|| Uri::from_static("http://127.0.0.1:9910")),
             store: store.unwrap_or_else(|| Store::Sqlite("doorward.db".into())),
+            encryption_key: encryption_key(&section),
+            token_algorithm: section.parsed("token_algorithm", "write \"EdDSA\" or \"RS256\"", token_algorithm).unwrap_or(Algorithm::EdDsa),
+            key_rotation: key_rotation(&section),
             sidecar_tokens: section.secrets("sidecar_tokens"),
             bootstrap: section.section("bootstrap").and_then(Bootstrap::read),
         };
@@ -75,6 +91,26 @@ fn store(text: &str) -> Option<Store> {
         return Some(Store::Postgres(text.to_owned().into()));
     }
     text.strip_prefix("sqlite:").and_then(path).map(Store::Sqlite)
+}
+
+fn encryption_key(section: &Section<'_>) -> Option<Secret> {
+    let key = section.secret("encryption_key")?;
+    if key.expose().len() < SHORTEST_KEY {
+        section.problem("encryption_key", format!("is too short for a key, write at least {SHORTEST_KEY} random characters"));
+    }
+    Some(key)
+}
+
+fn token_algorithm(name: &str) -> Option<Algorithm> {
+    name.parse().ok().filter(|algorithm| matches!(algorithm, Algorithm::EdDsa | Algorithm::Rs256))
+}
+
+fn key_rotation(section: &Section<'_>) -> Duration {
+    let rotation = duration_or(section, "key_rotation", "90d");
+    if rotation < SHORTEST_ROTATION {
+        section.problem("key_rotation", "is shorter than a day, write \"90d\" or the like");
+    }
+    rotation
 }
 
 impl Bootstrap {

@@ -77,7 +77,7 @@ fn the_file_in_the_repository_has_the_defaults_of_the_code() {
 fn the_file_in_the_repository_has_every_key_that_the_code_knows_and_no_other() {
     let everything: Vec<_> =
         REPOSITORY_FILE.lines().filter(|line| !line.starts_with("# ") && !line.is_empty()).map(|line| line.trim_start_matches('#')).collect();
-    let environment = ["INTROSPECTION_SECRET", "OWNER_PASSWORD", "CLIENT_SECRET"].map(|name| (name.to_owned(), "x".to_owned()));
+    let environment = ["INTROSPECTION_SECRET", "OWNER_PASSWORD", "CLIENT_SECRET", "ENCRYPTION_KEY"].map(|name| (name.to_owned(), "x".repeat(16)));
     let directory = tempfile::tempdir().unwrap();
     let token = directory.path().join("sidecar.token");
     std::fs::write(&token, "t\n").unwrap();
@@ -94,6 +94,17 @@ fn the_file_in_the_repository_has_every_key_that_the_code_knows_and_no_other() {
     assert_eq!(error.problems.len(), 1, "{error}");
     let known: BTreeSet<_> = known.into_iter().filter(|key| !is_secret_source(key)).collect();
     assert_eq!(known, written);
+}
+
+#[test]
+fn tokens_are_signed_by_two_algorithms_alone_and_keys_live_a_day_at_least() {
+    let control = |line: &str| format!("[control]\n{line}\n");
+    assert_eq!(parse(&control("")).unwrap().control.unwrap().token_algorithm, Algorithm::EdDsa);
+    assert_eq!(parse(&control("token_algorithm = 'RS256'")).unwrap().control.unwrap().token_algorithm, Algorithm::Rs256);
+    for line in ["token_algorithm = 'ES256'", "token_algorithm = 'HS256'", "key_rotation = '23h'", "encryption_key = 'too short'"] {
+        assert!(problem(&control(line)).starts_with("control."), "{line}");
+    }
+    assert!(!problem(&control("encryption_key = 'too short'")).contains("too short\'"));
 }
 
 fn is_secret_source(key: &str) -> bool {

@@ -7,6 +7,7 @@ mod caller;
 mod defaults;
 mod import;
 mod judge;
+mod oauth;
 mod openapi;
 mod parameters;
 mod plane;
