@@ -2,6 +2,7 @@
 //! callers by, its settings.
 
 use super::caller::Caller;
+use super::oauth::OAuth;
 use super::problem::{Code, Problem};
 use crate::snapshot::{World, WorldStore};
 use crate::store::{Author, Draft, KeyPurpose, State, Store, StoreError, WriteError};
@@ -54,6 +55,8 @@ pub(super) struct Parts {
     pub(super) in_force: watch::Sender<u64>,
     /// The configuration.
     pub(super) settings: Settings,
+    /// What signing in works with.
+    pub(super) oauth: OAuth,
     /// The public keys of the tokens, as long as the same keys are remembered.
     pub(super) keys: Mutex<Option<(Vec<String>, Arc<KeySet>)>>,
 }
@@ -155,6 +158,7 @@ pub(super) async fn empty() -> Plane {
         world: Arc::new(WorldStore::new(World::default())),
         in_force: watch::Sender::new(0),
         settings: Settings { public_url: "http://127.0.0.1:9910".to_owned(), sidecars: Vec::new() },
+        oauth: super::oauth::testing::oauth(),
         keys: Mutex::new(None),
     })
 }
