@@ -162,12 +162,16 @@ pub(super) async fn empty() -> Plane {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("doorward.db");
     let store = Store::open(&crate::store::Location::Sqlite(file), crate::observe::clock::now).await.unwrap();
+    let metrics = Metrics::new(&crate::observe::Labels { entities: Vec::new(), issuers: Vec::new() }).unwrap();
     Plane::new(Parts {
+        own_decisions: OwnDecisions::new(Arc::clone(&store)).0,
+        metrics: Arc::new(metrics),
         store,
         world: Arc::new(WorldStore::new(World::default())),
         in_force: watch::Sender::new(0),
         publication: Publication::default(),
         settings: Settings { public_url: "http://127.0.0.1:9910".to_owned(), sidecars: Vec::new() },
+        oauth: super::oauth::testing::oauth(),
         keys: Mutex::new(None),
     })
 }

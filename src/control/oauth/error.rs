@@ -1,20 +1,19 @@
 //! What can go wrong in here that is not the caller's refusal.
 
 use super::password_policy::PasswordFlaw;
+use crate::control::problem::{Code, Problem};
+use crate::control::wire::NoRandomness;
 use thiserror::Error;
 
 /// Why something was not done. No message has a secret in it.
 #[derive(Debug, Error)]
-pub enum OAuthError {
-    /// A database server is given nothing that it could read.
-    #[error("the database URL has no password that a key could be made of: write `control.encryption_key`")]
-    NoKey,
+pub(in crate::control) enum OAuthError {
     /// The library refuses to seal.
     #[error("a secret could not be sealed")]
     Sealing,
     /// The machine gives no randomness.
-    #[error("the machine gives no randomness")]
-    Randomness,
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
     /// The library refuses to hash.
     #[error("a password could not be hashed")]
     Hashing,
@@ -45,4 +44,43 @@ pub enum OAuthError {
     /// The user is gone.
     #[error("the user is not there any more")]
     NoUser,
+}
+
+impl From<OAuthError> for Problem {
+    fn from(error: OAuthError) -> Self {
+        let sentence = format!("{}.", capitalised(&error.to_string()));
+        match error {
+            OAuthError::Password(flaws) => {
+                let problem = Self::of(Code::PasswordUnfit).detail(sentence);
+                flaws.iter().fold(problem, |problem, flaw| problem.field("value", format!("{}.", capitalised(&flaw.to_string()))))
+            }
+            OAuthError::PasswordChanged | OAuthError::UsedLink | OAuthError::SecondFactorEnrolled | OAuthError::TooManyRoles => {
+                Self::of(Code::Conflicting).detail(sentence)
+            }
+            OAuthError::NoUser => Self::of(Code::UserMissing),
+            _ => {
+                tracing::error!(%error, "signing in failed");
+                Self::of(Code::Internal)
+            }
+        }
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_password_is_told_by_field_and_what_is_wrong_with_us_is_not_told() {
+        let problem = Problem::from(OAuthError::Password(vec![PasswordFlaw::TooShort(12), PasswordFlaw::FirstName]));
+        assert_eq!(problem.status(), 400);
+        assert_eq!(problem.errors()["value"], ["The password has fewer than 12 characters.", "The password has the user's first name in it."]);
+        assert_eq!(Problem::from(OAuthError::SealedKey("kid".into())).status(), 500);
+        assert_eq!(Problem::from(OAuthError::UsedLink).status(), 400);
+    }
 }

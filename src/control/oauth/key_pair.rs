@@ -1,7 +1,7 @@
 //! Private keys: made, opened, signing.
 
 use super::error::OAuthError;
-use super::secrets;
+use crate::control::wire::random;
 use crate::token::Algorithm;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::fmt;
 
 /// A key that was just made.
-pub struct Made {
+pub(in crate::control) struct Made {
     pub(super) kid: String,
     /// In PKCS #8.
     pub(super) private: Vec<u8>,
@@ -29,7 +29,7 @@ pub(super) enum KeyPair {
 
 impl Made {
     pub(super) fn new(algorithm: Algorithm) -> Result<Self, OAuthError> {
-        let kid = URL_SAFE_NO_PAD.encode(secrets::random::<12>()?);
+        let kid = URL_SAFE_NO_PAD.encode(random::<12>()?);
         let (private, mut public) = match algorithm {
             Algorithm::Rs256 => rsa()?,
             _ => edwards()?,

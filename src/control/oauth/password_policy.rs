@@ -3,66 +3,52 @@
 use crate::store::{State, User, UserKind};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use utoipa::ToSchema;
 
 /// No password is longer (reference: `SetPassword`).
-pub const LONGEST_PASSWORD: usize = 50;
+pub(in crate::control) const LONGEST_PASSWORD: usize = 50;
 /// A shorter name is no reason to refuse a password: too many have it in them by chance.
 const SHORTEST_NAME: usize = 3;
 
-/// `PasswordPolicyResponse`; kept as the setting `password-policy/<kind>`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = PasswordPolicyResponse)]
+/// `PasswordPolicyResponseConditions`; kept as the setting `password-policy/<kind>`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct PasswordPolicy {
-    /// Its conditions.
-    pub conditions: PasswordConditions,
-}
-
-/// `PasswordPolicyResponseConditions`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = PasswordPolicyResponseConditions)]
-#[serde(default)]
-pub struct PasswordConditions {
+pub(in crate::control) struct PasswordPolicy {
     /// What it may consist of.
-    pub complexity: PasswordComplexity,
+    pub(in crate::control) complexity: PasswordComplexity,
     /// How old it may become.
-    pub age: PasswordAge,
+    pub(in crate::control) age: PasswordAge,
     /// How often it may be guessed.
-    pub lockout: PasswordLockout,
+    pub(in crate::control) lockout: PasswordLockout,
 }
 
 /// `PasswordPolicyResponseComplexity`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = PasswordPolicyResponseComplexity)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct PasswordComplexity {
+pub(in crate::control) struct PasswordComplexity {
     /// The minimum length for a password.
-    pub min_length: u32,
+    pub(in crate::control) min_length: u32,
     /// Whether the user's first name is kept out of it.
-    pub exclude_first_name: bool,
+    pub(in crate::control) exclude_first_name: bool,
     /// Whether the user's last name is kept out of it.
-    pub exclude_last_name: bool,
+    pub(in crate::control) exclude_last_name: bool,
 }
 
 /// `PasswordPolicyResponseAge`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = PasswordPolicyResponseAge)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct PasswordAge {
-    /// The age in days from which on a person's password must be changed; 0 = never. Those of service users do not age.
-    pub max_age_days: u32,
-    /// How many passwords, the present one included, may not be taken again.
-    pub history_count: u32,
+pub(in crate::control) struct PasswordAge {
+    /// The age in days from which on a person's password must be changed; 0 = never. Those of service users never age.
+    pub(in crate::control) max_age_days: u32,
+    /// How many passwords, the present one included, may not be taken again; 0 = any may.
+    pub(in crate::control) history_count: u32,
 }
 
 /// `PasswordPolicyResponseLockout`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = PasswordPolicyResponseLockout)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct PasswordLockout {
-    /// With so many wrong attempts in a row the account is locked.
-    pub max_attempts: u32,
+pub(in crate::control) struct PasswordLockout {
+    /// With so many wrong attempts in a row the account is locked; 0 = never.
+    pub(in crate::control) max_attempts: u32,
 }
 
 impl Default for PasswordComplexity {
@@ -84,37 +70,36 @@ impl Default for PasswordLockout {
 }
 
 /// `SessionPolicyResponse`; kept as the setting `session-policy`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = SessionPolicyResponse)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct SessionPolicy {
+pub(in crate::control) struct SessionPolicy {
     /// Minutes after which a session that is not used ends.
-    pub max_session_idle_minutes: u32,
+    pub(in crate::control) max_session_idle_minutes: u32,
     /// Minutes after which it ends in any case; none = it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_session_lifetime_minutes: Option<u32>,
+    pub(in crate::control) max_session_lifetime_minutes: Option<u32>,
 }
 
 impl Default for SessionPolicy {
     fn default() -> Self {
-        Self { max_session_idle_minutes: 60, max_session_lifetime_minutes: None }
+        Self { max_session_idle_minutes: 60, max_session_lifetime_minutes: Some(720) }
     }
 }
 
 impl SessionPolicy {
     /// The name of its setting.
-    pub const SETTING: &str = "session-policy";
+    pub(in crate::control) const SETTING: &str = "session-policy";
 
     /// The one in force.
     #[must_use]
-    pub fn of(state: &State) -> Self {
-        setting(state, Self::SETTING)
+    pub(in crate::control) fn of(state: &State) -> Self {
+        setting(state, Self::SETTING).unwrap_or_default()
     }
 }
 
 /// What is wrong with a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PasswordFlaw {
+pub(in crate::control) enum PasswordFlaw {
     /// It has fewer characters.
     TooShort(u32),
     /// It has more characters.
@@ -142,7 +127,7 @@ impl fmt::Display for PasswordFlaw {
 impl PasswordPolicy {
     /// The name of the setting for that kind of user.
     #[must_use]
-    pub const fn setting(kind: UserKind) -> &'static str {
+    pub(in crate::control) const fn setting(kind: UserKind) -> &'static str {
         match kind {
             UserKind::Personal => "password-policy/Personal",
             UserKind::Service => "password-policy/Service",
@@ -151,14 +136,22 @@ impl PasswordPolicy {
 
     /// The one in force for that kind of user.
     #[must_use]
-    pub fn of(state: &State, kind: UserKind) -> Self {
-        setting(state, Self::setting(kind))
+    pub(in crate::control) fn of(state: &State, kind: UserKind) -> Self {
+        setting(state, Self::setting(kind)).unwrap_or_else(|| Self::initial(kind))
+    }
+
+    fn initial(kind: UserKind) -> Self {
+        let max_age_days = match kind {
+            UserKind::Personal => PasswordAge::default().max_age_days,
+            UserKind::Service => 0,
+        };
+        Self { age: PasswordAge { max_age_days, ..PasswordAge::default() }, ..Self::default() }
     }
 
     /// What is wrong with a new password, as far as the text alone tells.
     #[must_use]
-    pub fn flaws(&self, user: &User, password: &str) -> Vec<PasswordFlaw> {
-        let complexity = &self.conditions.complexity;
+    pub(in crate::control) fn flaws(&self, user: &User, password: &str) -> Vec<PasswordFlaw> {
+        let complexity = &self.complexity;
         let length = password.chars().count();
         let lower = password.to_lowercase();
         let has = |name: &str| name.chars().count() >= SHORTEST_NAME && lower.contains(&name.to_lowercase());
@@ -172,9 +165,9 @@ impl PasswordPolicy {
     }
 }
 
-/// A setting, or its default where none was written or what was written is not understood.
-fn setting<T: Default + for<'de> Deserialize<'de>>(state: &State, name: &str) -> T {
-    state.settings.find(name).and_then(|setting| T::deserialize(&setting.value).ok()).unwrap_or_default()
+/// A setting, where one was written that is understood.
+fn setting<T: for<'de> Deserialize<'de>>(state: &State, name: &str) -> Option<T> {
+    T::deserialize(&state.settings.find(name)?.value).ok()
 }
 
 #[cfg(test)]
@@ -186,23 +179,26 @@ mod tests {
 
     #[test]
     fn without_a_setting_the_defaults_are_those_of_the_reference() {
-        let policy = PasswordPolicy::of(&State::default(), UserKind::Personal);
-        let conditions = json!({
-            "complexity": {"minLength": 12, "excludeFirstName": true, "excludeLastName": true},
-            "age": {"maxAgeDays": 90, "historyCount": 4},
-            "lockout": {"maxAttempts": 10},
-        });
-        assert_eq!(serde_json::to_value(policy).unwrap(), json!({ "conditions": conditions }));
-        assert_eq!(serde_json::to_value(SessionPolicy::of(&State::default())).unwrap(), json!({"maxSessionIdleMinutes": 60}));
+        for (kind, age) in [(UserKind::Personal, 90), (UserKind::Service, 0)] {
+            let policy = PasswordPolicy::of(&State::default(), kind);
+            let expected = json!({
+                "complexity": {"minLength": 12, "excludeFirstName": true, "excludeLastName": true},
+                "age": {"maxAgeDays": age, "historyCount": 4},
+                "lockout": {"maxAttempts": 10},
+            });
+            assert_eq!(serde_json::to_value(policy).unwrap(), expected);
+        }
+        let sessions = json!({"maxSessionIdleMinutes": 60, "maxSessionLifetimeMinutes": 720});
+        assert_eq!(serde_json::to_value(SessionPolicy::of(&State::default())).unwrap(), sessions);
     }
 
     #[test]
     fn each_kind_of_user_has_its_own_policy() {
         let mut draft = testing::draft();
-        draft.put(Setting { name: "password-policy/Service".into(), value: json!({"conditions": {"complexity": {"minLength": 20}}}) });
-        assert_eq!(PasswordPolicy::of(&draft, UserKind::Service).conditions.complexity.min_length, 20);
-        assert_eq!(PasswordPolicy::of(&draft, UserKind::Service).conditions.lockout.max_attempts, 10);
-        assert_eq!(PasswordPolicy::of(&draft, UserKind::Personal).conditions.complexity.min_length, 12);
+        draft.put(Setting { name: "password-policy/Service".into(), value: json!({"complexity": {"minLength": 20}}) });
+        assert_eq!(PasswordPolicy::of(&draft, UserKind::Service).complexity.min_length, 20);
+        assert_eq!(PasswordPolicy::of(&draft, UserKind::Service).lockout.max_attempts, 10);
+        assert_eq!(PasswordPolicy::of(&draft, UserKind::Personal).complexity.min_length, 12);
     }
 
     #[test]
@@ -224,8 +220,8 @@ mod tests {
     fn names_are_kept_out_only_where_the_policy_says_so_and_short_ones_never() {
         let mut policy = PasswordPolicy::default();
         let user = testing::user("ada", UserKind::Personal);
-        policy.conditions.complexity.exclude_first_name = false;
-        policy.conditions.complexity.exclude_last_name = false;
+        policy.complexity.exclude_first_name = false;
+        policy.complexity.exclude_last_name = false;
         assert_eq!(policy.flaws(&user, "grace hopper grace"), []);
         let short = User { first_name: "A".into(), last_name: "Bo".into(), ..(*user).clone() };
         assert_eq!(PasswordPolicy::default().flaws(&short, "a bo a bo a bo"), []);

@@ -17,55 +17,55 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
+/// What the password of a user that is not there is compared with, so that it takes as long. It is random: no
+/// password has it, and nobody is let in by it.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$IaQghNKDDxfEU1Z+jj7JWQ$ktoU3iKC/5jivA3o3vjWEjpBZQrxyiBI9I+c5X2F7QY";
+
 /// Hashes and compares passwords.
 #[derive(Clone, Debug)]
-pub struct Passwords {
+pub(in crate::control) struct Passwords {
     /// How many may be worked on at once.
     permits: Arc<Semaphore>,
-    /// What the password of a user that is not there is compared with, so that it takes as long.
-    nobody: Arc<str>,
 }
 
 /// A password that its policy admits, hashed. It is never shown.
-pub struct NewPassword {
+pub(in crate::control) struct NewPassword {
     hash: String,
     /// The hash of the one that it follows.
     follows: Option<String>,
 }
 
 /// A password made here, hashed, with its text to be shown once.
-pub struct TemporaryPassword {
+pub(in crate::control) struct TemporaryPassword {
     /// What is told.
-    pub text: String,
+    pub(in crate::control) text: String,
     hash: String,
 }
 
 /// What came of comparing: whose the login is, and the hash that the password fits.
 #[derive(Default)]
-pub struct Compared {
+pub(in crate::control) struct Compared {
     user_id: Option<String>,
     fits: Option<String>,
 }
 
-impl Passwords {
+impl Default for Passwords {
     /// Half of the machine's threads may be at work at once, one at least.
-    ///
-    /// # Errors
-    /// When the machine gives no randomness.
-    pub fn new() -> Result<Self, OAuthError> {
+    fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let nobody = hash(&secrets::secret()?)?.into();
-        Ok(Self { permits: Arc::new(Semaphore::new((threads / 2).max(1))), nobody })
+        Self { permits: Arc::new(Semaphore::new((threads / 2).max(1))) }
     }
+}
 
+impl Passwords {
     /// Hashes a new password of the user if the policy for that kind of user admits it.
     ///
     /// # Errors
     /// [`OAuthError::Password`] with everything that is wrong with it.
-    pub async fn choose(&self, state: &State, user: &User, password: &str) -> Result<NewPassword, OAuthError> {
+    pub(in crate::control) async fn choose(&self, state: &State, user: &User, password: &str) -> Result<NewPassword, OAuthError> {
         let policy = PasswordPolicy::of(state, user.kind);
         let mut flaws = policy.flaws(user, password);
-        let count = policy.conditions.age.history_count;
+        let count = policy.age.history_count;
         let credential = state.credentials.find(&user.id);
         if flaws.is_empty() && self.is_used(credential, count, password).await? {
             flaws.push(PasswordFlaw::UsedBefore(count));
@@ -81,7 +81,7 @@ impl Passwords {
     ///
     /// # Errors
     /// When the machine gives no randomness.
-    pub async fn temporary(&self) -> Result<TemporaryPassword, OAuthError> {
+    pub(in crate::control) async fn temporary(&self) -> Result<TemporaryPassword, OAuthError> {
         let text = secrets::legible()?;
         Ok(TemporaryPassword { hash: self.hash(&text).await?, text })
     }
@@ -91,10 +91,10 @@ impl Passwords {
     ///
     /// # Errors
     /// When the library refuses.
-    pub async fn compare(&self, state: &State, logins: &[String], passwords: &[String]) -> Result<Compared, OAuthError> {
+    pub(in crate::control) async fn compare(&self, state: &State, logins: &[String], passwords: &[String]) -> Result<Compared, OAuthError> {
         let user = logins.iter().find_map(|login| state.user_by_login(login));
         let hash = user.and_then(|user| state.credentials.find(&user.id)).and_then(|credential| credential.password.as_deref());
-        let is_right = self.is_any(hash.unwrap_or(&self.nobody), passwords).await?;
+        let is_right = self.is_any(hash.unwrap_or(NOBODY), passwords).await?;
         let fits = hash.filter(|_| is_right).map(str::to_owned);
         Ok(Compared { user_id: user.map(|user| user.id.clone()), fits })
     }
@@ -230,7 +230,7 @@ mod tests {
 
     #[tokio::test]
     async fn none_of_the_last_passwords_is_taken_again_and_older_ones_are() {
-        let passwords = Passwords::new().unwrap();
+        let passwords = Passwords::default();
         let mut draft = testing::draft();
         draft.put(Credential { user_id: "00uada".into(), ..Credential::default() });
         for number in 1..=5 {
@@ -248,7 +248,7 @@ mod tests {
 
     #[tokio::test]
     async fn two_who_change_a_password_at_once_do_not_both() {
-        let passwords = Passwords::new().unwrap();
+        let passwords = Passwords::default();
         let state = State::default();
         let (one, other) = (chosen(&passwords, &state, "password number 1").await.unwrap(), chosen(&passwords, &state, "password number 1").await.unwrap());
         let mut credential = Credential::default();
@@ -258,7 +258,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_is_compared_with_the_users_in_every_reading() {
-        let passwords = Passwords::new().unwrap();
+        let passwords = Passwords::default();
         let mut draft = testing::draft();
         let hash = hash("a+b").unwrap();
         testing::put(&mut draft, &testing::user("ada", UserKind::Personal), &hash);
@@ -277,7 +277,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_not_there_costs_as_much_as_who_is() {
-        let passwords = Passwords::new().unwrap();
+        let passwords = Passwords::default();
         let mut draft = testing::draft();
         testing::put(&mut draft, &testing::user("ada", UserKind::Personal), &hash("correct horse").unwrap());
         let took = async |login: &str| {
@@ -292,7 +292,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_passwords_are_worked_on_at_once_than_there_are_permits() {
-        let passwords = Passwords { permits: Arc::new(Semaphore::new(1)), nobody: "".into() };
+        let passwords = Passwords { permits: Arc::new(Semaphore::new(1)) };
         let held = Arc::clone(&passwords.permits).acquire_owned().await.unwrap();
         let state = State::default();
         let (login, password) = (["x".to_owned()], ["x".to_owned()]);
@@ -304,7 +304,7 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_of_a_password_is_shown() {
-        let passwords = Passwords::new().unwrap();
+        let passwords = Passwords::default();
         assert_eq!(format!("{:?}", chosen(&passwords, &State::default(), "canary canary").await.unwrap()), "NewPassword");
         assert_eq!(format!("{:?}", passwords.temporary().await.unwrap()), "TemporaryPassword");
     }

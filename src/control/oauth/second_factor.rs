@@ -1,8 +1,8 @@
 //! The second factor: codes by time (TOTP, RFC 6238), six digits, a new one every 30 seconds.
 
 use super::error::OAuthError;
-use super::secrets;
 use super::vault::Vault;
+use crate::control::wire::random;
 use crate::store::{Credential, Draft, User};
 use jiff::Timestamp;
 use totp_rs::{Builder, Totp};
@@ -13,23 +13,23 @@ const STEP_SECONDS: u64 = 30;
 const SKEW: u16 = 1;
 
 /// What the user puts into an authenticator; shown once.
-pub struct Enrolment {
+pub(in crate::control) struct Enrolment {
     /// In base32, to be typed.
-    pub secret: String,
+    pub(in crate::control) secret: String,
     /// `otpauth://…`, to be scanned.
-    pub url: String,
+    pub(in crate::control) url: String,
 }
 
 /// Makes a second factor for a user. It is asked for as soon as a first code has confirmed it.
 ///
 /// # Errors
 /// When there is one that was confirmed: it has to be taken away first.
-pub fn begin(draft: &mut Draft, vault: &Vault, user: &User) -> Result<Enrolment, OAuthError> {
+pub(in crate::control) fn begin(draft: &mut Draft, vault: &Vault, user: &User) -> Result<Enrolment, OAuthError> {
     let mut credential = credential(draft, &user.id);
     if is_enrolled(&credential) {
         return Err(OAuthError::SecondFactorEnrolled);
     }
-    let secret = secrets::random::<20>()?;
+    let secret = random::<20>()?;
     // A colon would end the name in the URL.
     let totp = builder(&secret).with_account_name(user.login.replace(':', "_")).with_issuer(Some("Doorward")).build();
     let totp = totp.map_err(|_| OAuthError::Sealing)?;
@@ -41,7 +41,7 @@ pub fn begin(draft: &mut Draft, vault: &Vault, user: &User) -> Result<Enrolment,
 }
 
 /// Takes a first code; whether it was right.
-pub fn confirm(draft: &mut Draft, vault: &Vault, user_id: &str, code: &str) -> bool {
+pub(in crate::control) fn confirm(draft: &mut Draft, vault: &Vault, user_id: &str, code: &str) -> bool {
     let mut credential = credential(draft, user_id);
     if is_enrolled(&credential) || !take(&mut credential, vault, code, draft.now()) {
         return false;
@@ -52,7 +52,7 @@ pub fn confirm(draft: &mut Draft, vault: &Vault, user_id: &str, code: &str) -> b
 }
 
 /// Takes a user's second factor away; whether there was one.
-pub fn reset(draft: &mut Draft, user_id: &str) -> bool {
+pub(in crate::control) fn reset(draft: &mut Draft, user_id: &str) -> bool {
     let mut credential = credential(draft, user_id);
     let was_there = credential.totp.take().is_some();
     if was_there {
@@ -64,7 +64,7 @@ pub fn reset(draft: &mut Draft, user_id: &str) -> bool {
 
 /// Whether a code is asked for.
 #[must_use]
-pub fn is_enrolled(credential: &Credential) -> bool {
+pub(in crate::control) fn is_enrolled(credential: &Credential) -> bool {
     credential.totp_confirmed
 }
 

@@ -1,24 +1,14 @@
 //! Texts that nobody can guess, and how they are compared and kept.
 
 use super::error::OAuthError;
+use crate::control::wire::{hexadecimal, random};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 /// Characters of a temporary password: none that is easily taken for another.
 const LEGIBLE: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-
-/// Random bytes.
-///
-/// # Errors
-/// When the machine gives none.
-pub(in crate::control) fn random<const N: usize>() -> Result<[u8; N], OAuthError> {
-    let mut bytes = [0; N];
-    rand::fill(&mut bytes).map_err(|_| OAuthError::Randomness)?;
-    Ok(bytes)
-}
 
 /// A text of 256 random bits, in letters, digits, `-` and `_`: what clients paste into forms unescaped stays what it is.
 ///
@@ -40,17 +30,13 @@ pub(super) fn legible() -> Result<String, OAuthError> {
 
 /// SHA-256 of a text as hexadecimal digits: what is kept of a secret that is only ever compared.
 pub(in crate::control) fn sha256(text: &str) -> String {
-    hex(&Sha256::digest(text))
+    hexadecimal(&Sha256::digest(text))
 }
 
 /// Whether two secrets are the same; how long it takes does not tell where they differ.
 pub(in crate::control) fn is_same(one: &str, other: &str) -> bool {
-    verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
-}
-
-/// Hexadecimal digits in lower case.
-pub(in crate::control) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect()
+    // By their digests, for their lengths are secret too.
+    verify_slices_are_equal(&Sha256::digest(one), &Sha256::digest(other)).is_ok()
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ const PURPOSES: [KeyPurpose; 2] = [KeyPurpose::Tokens, KeyPurpose::Snapshot];
 
 /// What a signed JWT says that it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JwtKind {
+pub(in crate::control) enum JwtKind {
     /// An access token (RFC 9068 §2.1).
     Access,
     /// An id token.
@@ -37,13 +37,13 @@ pub enum JwtKind {
 
 /// A key that has to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Due {
+pub(in crate::control) struct Due {
     purpose: KeyPurpose,
     algorithm: Algorithm,
 }
 
 /// Signs with the keys of the store.
-pub struct Signing {
+pub(in crate::control) struct Signing {
     vault: Arc<Vault>,
     algorithm: Algorithm,
     rotation: SignedDuration,
@@ -54,21 +54,26 @@ pub struct Signing {
 impl Signing {
     /// Tokens are signed by `algorithm`, the snapshot by EdDSA, each key for as long as `rotation`.
     #[must_use]
-    pub fn new(vault: Arc<Vault>, algorithm: Algorithm, rotation: Duration) -> Self {
+    pub(in crate::control) fn new(vault: Arc<Vault>, algorithm: Algorithm, rotation: Duration) -> Self {
         let rotation = SignedDuration::try_from(rotation).unwrap_or(SignedDuration::MAX);
         Self { vault, algorithm, rotation, opened: Mutex::default() }
     }
 
+    /// What tokens are signed with, once its key signs.
+    pub(in crate::control) const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
     /// Whether [`Self::keep`] has anything to do.
     #[must_use]
-    pub fn is_due(&self, state: &State, now: Timestamp) -> bool {
+    pub(in crate::control) fn is_due(&self, state: &State, now: Timestamp) -> bool {
         !self.due(state, now).is_empty() || state.signing_keys.values().any(|key| has_ended(key, now))
     }
 
     /// The keys that have to be made now: the first ones, one for an algorithm that was configured
     /// since, and one that follows the present one in time.
     #[must_use]
-    pub fn due(&self, state: &State, now: Timestamp) -> Vec<Due> {
+    pub(in crate::control) fn due(&self, state: &State, now: Timestamp) -> Vec<Due> {
         PURPOSES.into_iter().map(|purpose| Due { purpose, algorithm: self.algorithm_of(purpose) }).filter(|due| self.is_needed(state, now, *due)).collect()
     }
 
@@ -76,7 +81,7 @@ impl Signing {
     ///
     /// # Errors
     /// When the machine gives no randomness.
-    pub fn make(due: &[Due]) -> Result<Vec<(Due, Made)>, OAuthError> {
+    pub(in crate::control) fn make(due: &[Due]) -> Result<Vec<(Due, Made)>, OAuthError> {
         due.iter().map(|due| Ok((*due, Made::new(due.algorithm)?))).collect()
     }
 
@@ -84,7 +89,7 @@ impl Signing {
     ///
     /// # Errors
     /// When the vault does not seal.
-    pub fn keep(&self, draft: &mut Draft, made: Vec<(Due, Made)>) -> Result<(), OAuthError> {
+    pub(in crate::control) fn keep(&self, draft: &mut Draft, made: Vec<(Due, Made)>) -> Result<(), OAuthError> {
         let now = draft.now();
         for (due, made) in made {
             // Another replica may have been quicker.
@@ -104,7 +109,7 @@ impl Signing {
     ///
     /// # Errors
     /// When there is no key, or the vault does not open it.
-    pub fn token(&self, state: &State, now: Timestamp, kind: JwtKind, claims: &impl Serialize) -> Result<String, OAuthError> {
+    pub(in crate::control) fn token(&self, state: &State, now: Timestamp, kind: JwtKind, claims: &impl Serialize) -> Result<String, OAuthError> {
         let key = signing_key(state, KeyPurpose::Tokens, now)?;
         let kind = match kind {
             JwtKind::Access => "at+jwt",
@@ -124,7 +129,7 @@ impl Signing {
     ///
     /// # Errors
     /// When there is no key, or the vault does not open it.
-    pub fn detached(&self, state: &State, now: Timestamp, bytes: &[u8]) -> Result<String, OAuthError> {
+    pub(in crate::control) fn detached(&self, state: &State, now: Timestamp, bytes: &[u8]) -> Result<String, OAuthError> {
         let key = signing_key(state, KeyPurpose::Snapshot, now)?;
         let input = signing_input(&json!({"alg": key.algorithm, "kid": key.kid}), bytes);
         let signature = self.open(key)?.sign(input.as_bytes())?;
@@ -196,19 +201,19 @@ impl fmt::Debug for Signing {
 
 /// The JWK set of every key that is published, for tokens and for the snapshot.
 #[must_use]
-pub fn published_keys(state: &State, now: Timestamp) -> Value {
+pub(in crate::control) fn published_keys(state: &State, now: Timestamp) -> Value {
     key_set(state, now, |_| true)
 }
 
 /// The JWK set of the keys that tokens are signed with: what a token is verified by at home.
 #[must_use]
-pub fn token_keys(state: &State, now: Timestamp) -> Value {
+pub(in crate::control) fn token_keys(state: &State, now: Timestamp) -> Value {
     key_set(state, now, |purpose| purpose == KeyPurpose::Tokens)
 }
 
 /// The `kid` that signs for this purpose now; when it changes, the snapshot is signed anew.
 #[must_use]
-pub fn signing_key_id(state: &State, purpose: KeyPurpose, now: Timestamp) -> Option<&str> {
+pub(in crate::control) fn signing_key_id(state: &State, purpose: KeyPurpose, now: Timestamp) -> Option<&str> {
     signing_key(state, purpose, now).ok().map(|key| key.kid.as_str())
 }
 

@@ -1,10 +1,28 @@
 //! Users, drafts and vaults for the tests of this room.
 
+use super::claims::Given;
+use super::passwords::Passwords;
+use super::signing::Signing;
 use super::vault::Vault;
+use super::OAuth;
 use crate::config::Store;
 use crate::store::{Credential, Draft, State, User, UserKind, UserStatus};
 use jiff::{SignedDuration, Timestamp};
+use crate::token::Algorithm;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// What signing in works with, as for a small configuration.
+pub(in crate::control) fn oauth() -> OAuth {
+    let vault = vault();
+    let signing = Signing::new(Arc::clone(&vault), Algorithm::EdDsa, Duration::from_secs(90 * 24 * 60 * 60));
+    OAuth { vault, passwords: Passwords::default(), signing }
+}
+
+/// The refresh token of what was given.
+pub(super) fn refresh_token(given: &Given) -> String {
+    given.refresh_token().unwrap().to_owned()
+}
 
 /// The time at which tests begin.
 pub(super) fn start() -> Timestamp {

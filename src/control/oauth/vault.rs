@@ -2,8 +2,8 @@
 //! so that what was written before a change of the configuration can still be opened.
 
 use super::error::OAuthError;
-use super::secrets::hex;
 use crate::config::{Secret, Store};
+use crate::control::wire::hexadecimal;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use base64::Engine;
@@ -22,7 +22,7 @@ const NONCE_BYTES: usize = 12;
 const LABEL: &[u8] = b"doorward control vault, AES-256-GCM";
 
 /// Seals secrets and opens them. It is never shown.
-pub struct Vault {
+pub(in crate::control) struct Vault {
     sealing: Option<Key>,
     /// Keys that nothing is sealed with any more.
     former: Vec<Key>,
@@ -35,11 +35,12 @@ struct Key {
 
 impl Vault {
     /// The vault of a configuration: with the configured key, else with one that is made of the
-    /// password in the database URL, else, for a file of our own, without any.
+    /// password in the database URL, else without any: a file of our own is read by its owner alone,
+    /// and a server that trusts whoever reaches it is warned about.
     ///
     /// # Errors
-    /// When the store is a database server and there is nothing to make a key of.
-    pub fn new(key: Option<&Secret>, store: &Store) -> Result<Self, OAuthError> {
+    /// When the library refuses.
+    pub(in crate::control) fn new(key: Option<&Secret>, store: &Store) -> Result<Self, OAuthError> {
         let of_store = match store {
             Store::Sqlite(_) => None,
             Store::Postgres(url) => password(url.expose()),
@@ -48,13 +49,18 @@ impl Vault {
             (Some(key), of_store, _) => Self::with(key.expose().as_bytes(), of_store.as_deref()),
             (None, Some(password), _) => Self::with(&password, None),
             (None, None, Store::Sqlite(_)) => Ok(Self::plain()),
-            (None, None, Store::Postgres(_)) => Err(OAuthError::NoKey),
+            (None, None, Store::Postgres(_)) => {
+                tracing::warn!(
+                    "private keys and secrets are written to the database UNSEALED, for its URL has no password to make a key of: configure `control.encryption_key`"
+                );
+                Ok(Self::plain())
+            }
         }
     }
 
     /// A vault that seals nothing: its texts are as good as open.
     #[must_use]
-    pub const fn plain() -> Self {
+    pub(in crate::control) const fn plain() -> Self {
         Self { sealing: None, former: Vec::new() }
     }
 
@@ -67,7 +73,7 @@ impl Vault {
     ///
     /// # Errors
     /// When the machine gives no randomness.
-    pub fn seal(&self, secret: &[u8]) -> Result<String, OAuthError> {
+    pub(in crate::control) fn seal(&self, secret: &[u8]) -> Result<String, OAuthError> {
         match &self.sealing {
             None => Ok(format!("{PLAIN}{}", URL_SAFE_NO_PAD.encode(secret))),
             Some(key) => Ok(format!("{SEALED}{}:{}", key.name, URL_SAFE_NO_PAD.encode(key.seal(secret)?))),
@@ -76,7 +82,7 @@ impl Vault {
 
     /// What a sealed text holds; none when it was sealed with a key that is not known here, or is no such text.
     #[must_use]
-    pub fn open(&self, sealed: &str) -> Option<Vec<u8>> {
+    pub(in crate::control) fn open(&self, sealed: &str) -> Option<Vec<u8>> {
         if let Some(encoded) = sealed.strip_prefix(PLAIN) {
             return URL_SAFE_NO_PAD.decode(encoded).ok();
         }
@@ -87,7 +93,7 @@ impl Vault {
 
     /// As [`Self::open`], of a secret that is a text.
     #[must_use]
-    pub fn open_text(&self, sealed: &str) -> Option<String> {
+    pub(in crate::control) fn open_text(&self, sealed: &str) -> Option<String> {
         String::from_utf8(self.open(sealed)?).ok()
     }
 }
@@ -98,7 +104,7 @@ impl Key {
         let prk = Salt::new(HKDF_SHA256, LABEL).extract(secret);
         let derived = prk.expand(&[LABEL], HKDF_SHA256).and_then(|okm| okm.fill(&mut bytes));
         derived.map_err(|_| OAuthError::Sealing)?;
-        let name = hex(&Sha256::digest(bytes)).chars().take(8).collect();
+        let name = hexadecimal(&Sha256::digest(bytes)).chars().take(8).collect();
         let key = RandomizedNonceKey::new(&AES_256_GCM, &bytes).map_err(|_| OAuthError::Sealing)?;
         Ok(Self { name, key })
     }
@@ -198,9 +204,10 @@ mod tests {
     }
 
     #[test]
-    fn a_database_server_is_never_given_open_secrets() {
+    fn a_key_is_made_of_the_password_of_a_database_server_and_without_one_nothing_is_sealed() {
         for url in ["postgres://db/x", "postgres://user@db/x", "postgres://user:@db/x", "postgres://db/x?a=b:c@d"] {
-            assert!(matches!(Vault::new(None, &postgres(url)), Err(OAuthError::NoKey)), "{url}");
+            let sealed = Vault::new(None, &postgres(url)).unwrap().seal(b"secret").unwrap();
+            assert!(sealed.starts_with(PLAIN), "{url}");
         }
         let sealed = Vault::new(None, &postgres("postgres://u:p@db/x")).unwrap().seal(b"secret").unwrap();
         assert!(sealed.starts_with(SEALED));
