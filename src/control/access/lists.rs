@@ -1,0 +1,74 @@
+//! Pages of lists, and the parameters that lists and reads share.
+
+use super::super::listing::{ListQuery, ListRules, page};
+use super::super::parameters::Parameters;
+use super::super::problem::{Code, Problem};
+use super::super::wire::ResourceList;
+use crate::policy::parse_query_instant;
+use http::Uri;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::IntoParams;
+
+/// `sortBy`, `limit`, `filter` and `page`, as they are documented.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it is the description of parameters that `ListQuery` reads")]
+pub(super) struct PageParameters {
+    /// Fields to sort by, separated by commas; `-Field` sorts downwards.
+    #[param(rename = "sortBy", min_length = 1, max_length = 16384)]
+    sort_by: Option<String>,
+    /// Rows on a page.
+    #[param(minimum = 1, maximum = 5000)]
+    limit: Option<u32>,
+    /// An expression that the rows must satisfy, such as `id.scope eq 'default'`.
+    #[param(max_length = 16384)]
+    filter: Option<String>,
+    /// The token of another page of the same list.
+    #[param(max_length = 500, pattern = r"^[a-zA-Z0-9\+/]*={0,3}$")]
+    page: Option<String>,
+}
+
+/// A list of which a page is asked.
+pub(super) struct List {
+    /// Its name, which tells its tokens from others.
+    pub(super) name: &'static str,
+    /// The address of the request.
+    pub(super) href: String,
+}
+
+impl List {
+    /// The page that the parameters ask for, of rows with their keys.
+    ///
+    /// # Errors
+    /// 400 for parameters that cannot be read, and for a token of something else.
+    pub(super) fn page<'k, T: Serialize, F: FnOnce() -> T>(
+        self,
+        parameters: &Parameters,
+        rows: impl Iterator<Item = (&'k str, F)>,
+    ) -> Result<ResourceList<Value>, Problem> {
+        let query = ListQuery::read(parameters.pairs(), &ListRules::of(self.name)).map_err(|problems| {
+            let said = |problem: Problem, (name, message): (&'static str, String)| problem.field(name, format!("{message}."));
+            problems.into_iter().fold(Problem::invalid(), said)
+        })?;
+        let rows = rows.map(|(key, make)| (key, || serde_json::to_value(make()).unwrap_or_default()));
+        let page = page(rows, &query).map_err(|error| Problem::of(Code::PageToken).field("page", format!("{error}.")))?;
+        Ok(ResourceList { values: page.rows, href: self.href, links: Vec::new(), next_page: page.next_page, previous_page: page.previous_page })
+    }
+}
+
+/// Path and query of a request, for `href`.
+pub(super) fn target(uri: &Uri) -> String {
+    uri.path_and_query().map_or_else(|| uri.path().to_owned(), ToString::to_string)
+}
+
+/// Reads `asAt`, which changes nothing, for no history is kept.
+///
+/// # Errors
+/// 400 for what is no date.
+pub(super) fn as_at(parameters: &Parameters) -> Result<(), Problem> {
+    match parameters.text("asAt")? {
+        Some(text) if parse_query_instant(text).is_none() => Err(Problem::invalid().field("asAt", "The value is no date; write it like 2026-01-31T12:00:00Z.")),
+        _ => Ok(()),
+    }
+}
