@@ -9,7 +9,7 @@ use super::problem::{Code, Problem};
 use super::wire::RequestId;
 use crate::authorize;
 use crate::observe::clock;
-use crate::policy::{Context, Dates, Interval, Metadata, MetadataOf, NoHeaders, PolicyDocument, Question, Subject};
+use crate::policy::{Context, Dates, HeaderSource, Interval, Metadata, MetadataOf, NoHeaders, Policies, PolicyDocument, Question, Subject};
 use crate::snapshot::World;
 use crate::store::{Author, Policy, PolicyCollection, ScopedId, State};
 use axum::extract::FromRequestParts;
@@ -158,16 +158,19 @@ impl Caller {
         }
     }
 
+    /// The policies that they are judged by.
+    pub(super) fn policies(&self) -> &Policies {
+        &self.0.world.snapshot.policies
+    }
+
+    /// What policies see of them at a call with these headers that executes a feature, by application and code; none = it is not known which.
+    pub(super) fn subject_at<'a>(&'a self, headers: &'a dyn HeaderSource, feature: Option<(&'a str, &'a str)>) -> Subject<'a> {
+        let context = Context { now: clock::now(), headers, claims: self.0.user.claims(), scopes: self.0.user.scopes(), feature };
+        Subject::new(self.policies(), self.0.user.roles(self.policies()), context)
+    }
+
     fn subject(&self) -> Subject<'_> {
-        let policies = &self.0.world.snapshot.policies;
-        let context = Context {
-            now: clock::now(),
-            headers: &NoHeaders,
-            claims: self.0.user.claims(),
-            scopes: self.0.user.scopes(),
-            feature: self.0.feature.split_once('/'),
-        };
-        Subject::new(policies, self.0.user.roles(policies), context)
+        self.subject_at(&NoHeaders, self.0.feature.split_once('/'))
     }
 }
 

@@ -2,16 +2,26 @@
 //! to, judged by our own engine; and the snapshot that the data planes follow. It does nothing to a
 //! data plane but publish the next snapshot.
 
+mod access;
 mod access_metadata;
 mod body;
+mod bootstrap;
 mod caller;
+mod console;
 mod defaults;
+mod identity;
 mod import;
+mod insights;
 mod judge;
+mod listing;
 mod oauth;
 mod openapi;
 mod parameters;
 mod plane;
 mod problem;
 mod publication;
+mod server;
 mod wire;
+
+pub use import::ImportError;
+pub use server::{Control, ControlError};

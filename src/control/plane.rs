@@ -158,10 +158,8 @@ impl Plane {
 /// A plane for the tests of the operations, with nothing in it.
 #[cfg(test)]
 pub(super) async fn empty() -> Plane {
-    // The file goes with the directory when the process forgets it; SQLite keeps what it has open.
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("doorward.db");
-    let store = Store::open(&crate::store::Location::Sqlite(file), crate::observe::clock::now).await.unwrap();
+    let memory = crate::store::Location::Sqlite(":memory:".into());
+    let store = Store::open(&memory, crate::observe::clock::now).await.unwrap();
     let metrics = Metrics::new(&crate::observe::Labels { entities: Vec::new(), issuers: Vec::new() }).unwrap();
     Plane::new(Parts {
         own_decisions: OwnDecisions::new(Arc::clone(&store)).0,

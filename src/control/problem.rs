@@ -35,6 +35,11 @@ pub(super) enum Code {
     /// Something that must not happen.
     Internal,
     PolicyMissing,
+    /// A request names a policy that is not there; likewise the next three.
+    PolicyUnknown,
+    CollectionUnknown,
+    RoleUnknown,
+    TemplateUnknown,
     PolicyExists,
     CollectionMissing,
     CollectionExists,
@@ -92,6 +97,10 @@ impl Code {
             Self::Unavailable => ("StoreUnavailable", -1, StatusCode::SERVICE_UNAVAILABLE, "Store unavailable"),
             Self::Internal => ("Unknown", -1, StatusCode::INTERNAL_SERVER_ERROR, "Unknown error"),
             Self::PolicyMissing => ("PolicyNotFound", 772, GONE, "Policy does not exist"),
+            Self::PolicyUnknown => ("PolicyNotFound", 772, BAD, "Policy does not exist"),
+            Self::CollectionUnknown => ("PolicyCollectionNotFound", 604, BAD, "Policy collection does not exist"),
+            Self::RoleUnknown => ("RoleNotFound", 660, BAD, "Role does not exist"),
+            Self::TemplateUnknown => ("PolicyTemplateNotFound", 878, BAD, "Policy template does not exist"),
             Self::PolicyExists => ("PolicyWithCodeAlreadyExists", 613, TAKEN, "Policy already exists"),
             Self::CollectionMissing => ("PolicyCollectionNotFound", 604, GONE, "Policy collection does not exist"),
             Self::CollectionExists => ("PolicyCollectionWithCodeAlreadyExists", 612, TAKEN, "Policy collection already exists"),
@@ -187,6 +196,10 @@ impl Problem {
     pub(super) fn told(&self) -> String {
         let errors = self.errors.values().flatten().map(String::as_str);
         std::iter::once(self.detail.as_str()).chain(errors).collect::<Vec<_>>().join(" ")
+
+    /// What is wrong: field and message.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.errors.iter().flat_map(|(path, messages)| messages.iter().map(|message| (path.as_str(), message.as_str())))
     }
 
     /// What is wrong, by field.

@@ -24,12 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Plane> {
-    OpenApiRouter::new()
-        .routes(routes!(list, create))
-        .routes(routes!(page))
-        .routes(routes!(read, update, delete))
-        .routes(routes!(add))
-        .routes(routes!(remove))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(page)).routes(routes!(read, update, delete)).routes(routes!(add)).routes(routes!(remove))
 }
 
 /// A collection that is to be made, in the scope `default`.
@@ -147,12 +142,7 @@ async fn create(
 #[utoipa::path(get, path = "/access/api/policycollections/{code}", operation_id = "GetPolicyCollection", tag = "Policies",
     params(("code" = String, Path, description = "The code."), ("scope" = Option<String>, Query, description = "The scope; `default` unless said.")),
     responses((status = 200, description = "The collection.", body = PolicyCollectionResponse), (status = 404, description = "There is none.")))]
-async fn read(
-    State(plane): State<Plane>,
-    caller: Caller,
-    Path(code): Path<String>,
-    parameters: Parameters,
-) -> Result<Json<PolicyCollectionResponse>, Problem> {
+async fn read(State(plane): State<Plane>, caller: Caller, Path(code): Path<String>, parameters: Parameters) -> Result<Json<PolicyCollectionResponse>, Problem> {
     let state = plane.state().await?;
     let collection = found(&state, &id_in(parameters.text("scope")?, &code))?;
     match caller.sees_collection(&collection) {
@@ -245,13 +235,18 @@ pub(super) fn creation(draft: &mut Draft, caller: &Caller, request: PolicyCollec
     changed(draft, caller, None, collection)
 }
 
-fn replacement(draft: &mut Draft, caller: &Caller, id: &ScopedId, request: PolicyCollectionUpdateRequest) -> Result<PolicyCollectionResponse, Problem> {
+pub(super) fn replacement(
+    draft: &mut Draft,
+    caller: &Caller,
+    id: &ScopedId,
+    request: PolicyCollectionUpdateRequest,
+) -> Result<PolicyCollectionResponse, Problem> {
     let before = found(draft, id)?;
     caller.require_collection(Activity::Update, &before)?;
     changed(draft, caller, Some(&before), composed(id.clone(), request))
 }
 
-fn deletion(draft: &mut Draft, caller: &Caller, id: &ScopedId) -> Result<(), Problem> {
+pub(super) fn deletion(draft: &mut Draft, caller: &Caller, id: &ScopedId) -> Result<(), Problem> {
     let collection = found(draft, id)?;
     caller.require_collection(Activity::Delete, &collection)?;
     usage::collection_is_free(draft, id)?;
@@ -271,7 +266,7 @@ pub(super) fn addition(draft: &mut Draft, caller: &Caller, id: &ScopedId, reques
     changed(draft, caller, Some(&before), collection)
 }
 
-fn removal(draft: &mut Draft, caller: &Caller, id: &ScopedId, request: ContentRequest) -> Result<PolicyCollectionResponse, Problem> {
+pub(super) fn removal(draft: &mut Draft, caller: &Caller, id: &ScopedId, request: ContentRequest) -> Result<PolicyCollectionResponse, Problem> {
     let before = found(draft, id)?;
     caller.require_collection(Activity::Update, &before)?;
     let mut collection = (*before).clone();

@@ -4,7 +4,8 @@ use super::super::listing::{ListQuery, ListRules, page};
 use super::super::parameters::Parameters;
 use super::super::problem::{Code, Problem};
 use super::super::wire::ResourceList;
-use crate::policy::parse_query_instant;
+use super::moment::Moment;
+use crate::policy::{Instant, parse_query_instant};
 use http::Uri;
 use serde::Serialize;
 use serde_json::Value;
@@ -27,6 +28,16 @@ pub(super) struct PageParameters {
     /// The token of another page of the same list.
     #[param(max_length = 500, pattern = r"^[a-zA-Z0-9\+/]*={0,3}$")]
     page: Option<String>,
+}
+
+/// `asAt`, as it is documented.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it is the description of a parameter that `as_at` reads")]
+pub(super) struct AsAtParameter {
+    /// Read, and without effect: no history is kept.
+    #[param(rename = "asAt")]
+    as_at: Option<Moment>,
 }
 
 /// A list of which a page is asked.
@@ -62,13 +73,12 @@ pub(super) fn target(uri: &Uri) -> String {
     uri.path_and_query().map_or_else(|| uri.path().to_owned(), ToString::to_string)
 }
 
-/// Reads `asAt`, which changes nothing, for no history is kept.
+/// Reads `asAt`, which changes nothing that is answered, for no history is kept.
 ///
 /// # Errors
 /// 400 for what is no date.
-pub(super) fn as_at(parameters: &Parameters) -> Result<(), Problem> {
-    match parameters.text("asAt")? {
-        Some(text) if parse_query_instant(text).is_none() => Err(Problem::invalid().field("asAt", "The value is no date; write it like 2026-01-31T12:00:00Z.")),
-        _ => Ok(()),
-    }
+pub(super) fn as_at(parameters: &Parameters) -> Result<Option<Instant>, Problem> {
+    let Some(text) = parameters.text("asAt")? else { return Ok(None) };
+    let unread = || Problem::invalid().field("asAt", "The value is no date; write it like 2026-01-31T12:00:00Z.");
+    parse_query_instant(text).map(Some).ok_or_else(unread)
 }

@@ -56,7 +56,10 @@ pub(super) fn settled(when: Option<WhenSpec>, activate: String) -> Result<When, 
             usual
         }),
     };
-    let when = When { activate: end("activate", when.activate, activate), deactivate: end("deactivate", when.deactivate, END_OF_TIME.to_owned()) };
+    let when = When {
+        activate: end("activate", when.activate, activate),
+        deactivate: end("deactivate", when.deactivate, END_OF_TIME.to_owned()),
+    };
     problem.or_ok(when)
 }
 
@@ -80,12 +83,9 @@ mod tests {
 
     #[test]
     fn dates_of_the_net_form_stay_as_they_came() {
-        for text in [
-            "0001-01-01T00:00:00.0000000+00:00",
-            "2021-02-01T23:00:00.0000000+00:00",
-            "9999-12-31T23:59:59.9999999+00:00",
-            "9999-12-31T23:59:59.9999990+00:00",
-        ] {
+        for text in
+            ["0001-01-01T00:00:00.0000000+00:00", "2021-02-01T23:00:00.0000000+00:00", "9999-12-31T23:59:59.9999999+00:00", "9999-12-31T23:59:59.9999990+00:00"]
+        {
             assert_eq!(when(Some(text), Some(text)).unwrap(), When { activate: text.to_owned(), deactivate: text.to_owned() });
         }
     }

@@ -197,7 +197,7 @@ async fn create(State(plane): State<Plane>, caller: Caller, Body(request): Body<
 /// One policy. No history is kept: `asAt` is read and changes nothing.
 #[utoipa::path(get, path = "/access/api/policies/{code}", operation_id = "GetPolicy", tag = "Policies",
     params(("code" = String, Path, description = "The code."), ("scope" = Option<String>, Query, description = "The scope; `default` unless said."),
-        ("asAt" = Option<moment::Moment>, Query, description = "Read, and without effect: no history is kept.")),
+        lists::AsAtParameter),
     responses((status = 200, description = "The policy.", body = PolicyResponse), (status = 404, description = "There is none.")))]
 async fn read(State(plane): State<Plane>, caller: Caller, Path(code): Path<String>, parameters: Parameters) -> Result<Json<PolicyResponse>, Problem> {
     lists::as_at(&parameters)?;
@@ -239,7 +239,7 @@ async fn delete(State(plane): State<Plane>, caller: Caller, Path(code): Path<Str
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn in_scope(state: &Remembered, caller: &Caller, scope: Option<&str>) -> Vec<PolicyResponse> {
+pub(super) fn in_scope(state: &Remembered, caller: &Caller, scope: Option<&str>) -> Vec<PolicyResponse> {
     let prefix = id_in(scope, "").key();
     state.policies.beginning(&prefix).filter(|(_, policy)| caller.sees_policy(policy)).map(|(_, policy)| PolicyResponse::from(&**policy)).collect()
 }
@@ -267,7 +267,7 @@ pub(super) fn creation(draft: &mut Draft, caller: &Caller, request: PolicyCreati
 }
 
 /// Replaces what a policy says; the caller must be entitled to the old and the new.
-fn replacement(draft: &mut Draft, caller: &Caller, id: &ScopedId, request: PolicyUpdateRequest) -> Result<PolicyResponse, Problem> {
+pub(super) fn replacement(draft: &mut Draft, caller: &Caller, id: &ScopedId, request: PolicyUpdateRequest) -> Result<PolicyResponse, Problem> {
     let before = found(draft, id)?;
     caller.require_policy(Activity::Update, &before)?;
     let policy = composed(id.clone(), request, before.when.activate.clone())?;
@@ -277,7 +277,7 @@ fn replacement(draft: &mut Draft, caller: &Caller, id: &ScopedId, request: Polic
     Ok(response)
 }
 
-fn deletion(draft: &mut Draft, caller: &Caller, id: &ScopedId) -> Result<(), Problem> {
+pub(super) fn deletion(draft: &mut Draft, caller: &Caller, id: &ScopedId) -> Result<(), Problem> {
     let policy = found(draft, id)?;
     caller.require_policy(Activity::Delete, &policy)?;
     usage::policy_is_free(draft, id)?;

@@ -16,13 +16,28 @@ pub(super) fn check(policy: &Policy) -> Result<(), Problem> {
     selectors_suit(&document.selectors)
 }
 
-/// Reads selectors that are not yet in a policy: the problems begin with `selectors`.
+/// Checks selectors that are to be in no policy yet, of which none may be about policies; `field` says where each stands.
 ///
 /// # Errors
-/// As [`check`].
-pub(super) fn check_selectors(selectors: &[&Value]) -> Result<(), Problem> {
-    let policy = serde_json::json!({ "id": { "code": "selectors" }, "grant": "Allow", "selectors": selectors });
+/// As [`check`], and for every selector by policy.
+pub(super) fn check_templated(selectors: &[&Value], field: impl Fn(usize) -> String) -> Result<(), Problem> {
+    let mut all: Option<Problem> = None;
+    for (index, selector) in selectors.iter().enumerate() {
+        let Err(problem) = check_selector(selector) else { continue };
+        let all = all.get_or_insert_with(|| Problem::of(problem.code()));
+        for (path, message) in problem.fields() {
+            all.report(path.replacen("selectors[0]", &field(index), 1), message);
+        }
+    }
+    all.map_or(Ok(()), Err)
+}
+
+fn check_selector(selector: &Value) -> Result<(), Problem> {
+    let policy = serde_json::json!({ "id": { "code": "selector" }, "grant": "Allow", "selectors": [selector] });
     let document = parsed(&policy)?;
+    if document.selectors.iter().any(|selector| matches!(selector.condition, Condition::Policy(_))) {
+        return Err(Problem::of(Code::SelectorOfWrongKind).field("selectors[0]", "A template has no policySelectorDefinition."));
+    }
     selectors_suit(&document.selectors)
 }
 

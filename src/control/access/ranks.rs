@@ -62,9 +62,10 @@ fn position(others: &[Arc<Role>], id: &ScopedId, place: &Place) -> Result<usize,
     });
     let after = place.after.as_ref().map(|other| if *other == administrator() { Ok(0) } else { of(other, "afterCode").map(|at| at + 1) });
     match (before.transpose()?, after.transpose()?) {
-        (Some(before), Some(after)) if before != after => {
-            Err(("beforeCode", "The two roles do not stand next to each other: one place cannot be directly before the one and directly after the other.".to_owned()))
-        }
+        (Some(before), Some(after)) if before != after => Err((
+            "beforeCode",
+            "The two roles do not stand next to each other: one place cannot be directly before the one and directly after the other.".to_owned(),
+        )),
         (before, after) => Ok(before.or(after).unwrap_or(others.len())),
     }
 }

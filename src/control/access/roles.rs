@@ -85,7 +85,16 @@ pub(super) struct RoleResponse {
 impl From<&Role> for RoleResponse {
     fn from(role: &Role) -> Self {
         let Role { id, role_hierarchy_index, description, resource, when, permission, limit } = role.clone();
-        Self { id, role_hierarchy_index, description, resource: RoleResourceResponse::from(&resource), when, permission, limit, links: Vec::new() }
+        Self {
+            id,
+            role_hierarchy_index,
+            description,
+            resource: RoleResourceResponse::from(&resource),
+            when,
+            permission,
+            limit,
+            links: Vec::new(),
+        }
     }
 }
 
@@ -195,7 +204,7 @@ async fn remove_collection(
 }
 
 /// Every role, the strongest first.
-fn all(state: &Remembered) -> Vec<Arc<Role>> {
+pub(super) fn all(state: &Remembered) -> Vec<Arc<Role>> {
     let administrator = state.roles.values().filter(|role| holders::is_built_in(&role.id)).cloned();
     administrator.chain(ranks::ranked(state)).collect()
 }
@@ -214,7 +223,7 @@ fn changeable(state: &Remembered, id: &ScopedId) -> Result<Arc<Role>, Problem> {
 }
 
 /// The place that the parameters name.
-fn place(parameters: &Parameters) -> Result<Place, Problem> {
+pub(super) fn place(parameters: &Parameters) -> Result<Place, Problem> {
     let named = |scope: &str, code: &str| match (parameters.text(scope)?, parameters.text(code)?) {
         (scope, Some(code)) => Ok(Some(id_in(scope, code))),
         (Some(_), None) => Err(Problem::invalid().field(code, format!("The parameter is required beside {scope}."))),
@@ -245,12 +254,7 @@ pub(super) fn creation(draft: &mut Draft, caller: &Caller, request: RoleCreation
 }
 
 /// Replaces what a role says, and moves it.
-pub(super) fn replacement(
-    draft: &mut Draft,
-    caller: &Caller,
-    id: &ScopedId,
-    (request, place): (RoleUpdateRequest, Place),
-) -> Result<RoleResponse, Problem> {
+pub(super) fn replacement(draft: &mut Draft, caller: &Caller, id: &ScopedId, (request, place): (RoleUpdateRequest, Place)) -> Result<RoleResponse, Problem> {
     let before = changeable(draft, id)?;
     let role = Role {
         description: request.description,
@@ -274,7 +278,7 @@ pub(super) fn deletion(draft: &mut Draft, caller: &Caller, id: &ScopedId) -> Res
     Ok(())
 }
 
-fn addition(draft: &mut Draft, caller: &Caller, id: &ScopedId, collections: Vec<ScopedId>) -> Result<RoleResponse, Problem> {
+pub(super) fn addition(draft: &mut Draft, caller: &Caller, id: &ScopedId, collections: Vec<ScopedId>) -> Result<RoleResponse, Problem> {
     let before = changeable(draft, id)?;
     References::to(draft).collections("policyCollections", &collections).check()?;
     let mut role = (*before).clone();
@@ -282,7 +286,7 @@ fn addition(draft: &mut Draft, caller: &Caller, id: &ScopedId, collections: Vec<
     kept(draft, caller, Some(&before), role)
 }
 
-fn removal(draft: &mut Draft, caller: &Caller, id: &ScopedId, collection: &ScopedId) -> Result<RoleResponse, Problem> {
+pub(super) fn removal(draft: &mut Draft, caller: &Caller, id: &ScopedId, collection: &ScopedId) -> Result<RoleResponse, Problem> {
     let before = changeable(draft, id)?;
     let mut role = (*before).clone();
     let own = &mut holders::own_policies(&mut role.resource)?.policy_collections;

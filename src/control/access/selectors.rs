@@ -29,9 +29,11 @@ pub(super) struct IdSelectorDefinition {
     #[schema(min_items = 1)]
     actions: Vec<ActionId>,
     /// What people call it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 100)]
     name: Option<String>,
     /// What it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 1024)]
     description: Option<String>,
 }
@@ -89,6 +91,13 @@ pub(super) struct PolicySelectorDefinition {
     description: Option<String>,
 }
 
+impl IdSelectorDefinition {
+    /// Exactly the thing of that id.
+    pub(super) fn of(identifier: BTreeMap<String, String>, action: ActionId) -> Self {
+        Self { identifier, actions: vec![action], name: None, description: None }
+    }
+}
+
 /// What is done to what.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub(super) struct ActionId {
@@ -140,7 +149,9 @@ pub(super) fn all_kept<T: Serialize>(values: &[T]) -> Vec<Value> {
 
 fn without_nulls(value: Value) -> Value {
     match value {
-        Value::Object(members) => Value::Object(members.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name, without_nulls(value))).collect()),
+        Value::Object(members) => {
+            Value::Object(members.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name, without_nulls(value))).collect())
+        }
         Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
         scalar => scalar,
     }

@@ -42,7 +42,12 @@ const fn policies_of(resource: &Resource) -> Option<&PolicyIds> {
 }
 
 fn collections_with(state: &State, has: impl Fn(&[ScopedId], &[ScopedId]) -> bool) -> Vec<String> {
-    state.collections.values().filter(|collection| has(&collection.policies, &collection.policy_collections)).map(|collection| collection.id.to_string()).collect()
+    state
+        .collections
+        .values()
+        .filter(|collection| has(&collection.policies, &collection.policy_collections))
+        .map(|collection| collection.id.to_string())
+        .collect()
 }
 
 impl Users {

@@ -160,11 +160,7 @@ async fn add_policies(
     params(("userid" = String, Path, description = "The id of the user."), ("policyScope" = String, Path, description = "The scope of the policy."),
         ("policyCode" = String, Path, description = "The code of the policy.")),
     responses((status = 204, description = "It is gone."), (status = 404, description = "There is no such user-role, or it has no such policy.")))]
-async fn remove_policy(
-    State(plane): State<Plane>,
-    caller: Caller,
-    Path((user, scope, code)): Path<(String, String, String)>,
-) -> Result<StatusCode, Problem> {
+async fn remove_policy(State(plane): State<Plane>, caller: Caller, Path((user, scope, code)): Path<(String, String, String)>) -> Result<StatusCode, Problem> {
     plane.write(&caller, |draft| removal(draft, &caller, &user, (Code::PolicyMissing, &ScopedId::new(scope, code)))).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -227,20 +223,20 @@ pub(super) fn creation(draft: &mut Draft, caller: &Caller, request: UserRoleCrea
     kept(draft, caller, before.as_deref(), UserRole { id: ScopedId::new(USERS_SCOPE, user), resource })
 }
 
-fn replacement(draft: &mut Draft, caller: &Caller, user: &str, request: UserRoleUpdateRequest) -> Result<UserRoleResponse, Problem> {
+pub(super) fn replacement(draft: &mut Draft, caller: &Caller, user: &str, request: UserRoleUpdateRequest) -> Result<UserRoleResponse, Problem> {
     let before = found(draft, user)?;
     let resource = holders::of_policies(draft, request.resource, "resource")?;
     kept(draft, caller, Some(&before), UserRole { id: before.id.clone(), resource })
 }
 
-fn deletion(draft: &mut Draft, caller: &Caller, user: &str) -> Result<(), Problem> {
+pub(super) fn deletion(draft: &mut Draft, caller: &Caller, user: &str) -> Result<(), Problem> {
     let role = found(draft, user)?;
     holdings::require_handover(draft, caller, &Holdings::of(draft, &role.resource), &Holdings::default())?;
     draft.remove::<UserRole>(user);
     Ok(())
 }
 
-fn addition(draft: &mut Draft, caller: &Caller, user: &str, more: Holdings) -> Result<UserRoleResponse, Problem> {
+pub(super) fn addition(draft: &mut Draft, caller: &Caller, user: &str, more: Holdings) -> Result<UserRoleResponse, Problem> {
     let before = found(draft, user)?;
     References::to(draft).policies("policies", &more.policies).collections("policyCollections", &more.collections).check()?;
     let mut role = (*before).clone();
@@ -251,7 +247,7 @@ fn addition(draft: &mut Draft, caller: &Caller, user: &str, more: Holdings) -> R
 }
 
 /// Removes one policy or collection, by the code of its absence.
-fn removal(draft: &mut Draft, caller: &Caller, user: &str, (missing, id): (Code, &ScopedId)) -> Result<(), Problem> {
+pub(super) fn removal(draft: &mut Draft, caller: &Caller, user: &str, (missing, id): (Code, &ScopedId)) -> Result<(), Problem> {
     let before = found(draft, user)?;
     let mut role = (*before).clone();
     let PolicyIds { policies, policy_collections } = holders::own_policies(&mut role.resource)?;

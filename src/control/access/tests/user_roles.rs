@@ -1,0 +1,98 @@
+//! User-roles: one for a user, made by the first sign-in or by hand.
+
+use super::super::user_roles::{addition, creation, deletion, removal, replacement};
+use super::super::{collections, holdings::Holdings};
+use super::*;
+use crate::control::problem::Code;
+use crate::store::{PolicyIds, Resource, ScopedId, User, UserKind, UserRole, UserStatus};
+
+const USER: &str = "00ubhkabcdW3DqjVG2p";
+
+fn with_user() -> Draft {
+    let mut draft = draft_with_policies(&["one", "two"]);
+    collections::creation(&mut draft, &administrator(), request(json!({ "code": "bundle" }))).unwrap();
+    draft.put(User {
+        id: USER.to_owned(),
+        login: "a@b.c".to_owned(),
+        email_address: "a@b.c".to_owned(),
+        second_email_address: None,
+        first_name: "Ada".to_owned(),
+        last_name: "Lovelace".to_owned(),
+        kind: UserKind::Personal,
+        status: UserStatus::Provisioned,
+        user_expiry: None,
+        roles: Vec::new(),
+        alternative_user_ids: std::collections::BTreeMap::new(),
+        created: now(),
+        last_updated: now(),
+    });
+    draft
+}
+
+fn user_role(policies: &[&str]) -> Value {
+    let ids: Vec<Value> = policies.iter().map(|code| json!({ "scope": "default", "code": code })).collect();
+    json!({ "userId": USER, "resource": { "policies": ids, "policyCollections": [{ "code": "bundle" }] } })
+}
+
+#[test]
+fn a_bare_resource_is_answered_wrapped() {
+    let made = wire(creation(&mut with_user(), &administrator(), request(user_role(&["one"]))).unwrap());
+    let own = json!({ "policies": [{ "scope": "default", "code": "one" }], "policyCollections": [{ "scope": "default", "code": "bundle" }] });
+    assert_eq!(made, json!({ "resource": { "policyIdRoleResource": own }, "id": { "scope": "_users", "code": USER }, "links": [] }));
+}
+
+#[test]
+fn a_user_who_is_not_there_has_none() {
+    let mut body = user_role(&[]);
+    body["userId"] = json!("00unobody");
+    assert_eq!(refusal(creation(&mut with_user(), &administrator(), request(body))), (404, 616));
+    assert_eq!(refusal(replacement(&mut with_user(), &administrator(), USER, request(user_role(&[])))), (404, 660));
+    assert_eq!(refusal(deletion(&mut with_user(), &administrator(), USER)), (404, 660));
+}
+
+#[test]
+fn references_that_lead_nowhere_are_named() {
+    let refused = creation(&mut with_user(), &administrator(), request(user_role(&["one", "three"])));
+    assert_eq!(refusal(refused.as_ref().map_err(Clone::clone)), (400, 772));
+    assert_eq!(denied_fields(refused), ["resource.policies[1]"]);
+}
+
+#[test]
+fn an_empty_one_is_filled_and_a_full_one_is_not_overwritten() {
+    let mut draft = with_user();
+    let resource = Resource { policy_id_role_resource: Some(PolicyIds::default()), non_transitive_supervisor_role_resource: None };
+    draft.put(UserRole { id: ScopedId::new("_users", USER), resource });
+    creation(&mut draft, &administrator(), request(user_role(&["one"]))).unwrap();
+    assert_eq!(refusal(creation(&mut draft, &administrator(), request(user_role(&["two"])))), (409, 615));
+    let changed = wire(replacement(&mut draft, &administrator(), USER, request(user_role(&["two"]))).unwrap());
+    assert_eq!(changed["resource"]["policyIdRoleResource"]["policies"], json!([{ "scope": "default", "code": "two" }]));
+}
+
+#[test]
+fn policies_and_collections_come_and_go() {
+    let mut draft = with_user();
+    let caller = administrator();
+    creation(&mut draft, &caller, request(user_role(&["one"]))).unwrap();
+    let more = |policies: &[&str], collections: &[&str]| Holdings {
+        policies: policies.iter().map(|code| id(code)).collect(),
+        collections: collections.iter().map(|code| id(code)).collect(),
+    };
+    let added = wire(addition(&mut draft, &caller, USER, more(&["two", "one"], &["bundle"])).unwrap());
+    assert_eq!(added["resource"]["policyIdRoleResource"]["policies"], json!([{ "scope": "default", "code": "one" }, { "scope": "default", "code": "two" }]));
+    assert_eq!(denied_fields(addition(&mut draft, &caller, USER, more(&["three"], &[]))), ["policies[0]"]);
+    assert_eq!(denied_fields(addition(&mut draft, &caller, USER, more(&[], &["none"]))), ["policyCollections[0]"]);
+    removal(&mut draft, &caller, USER, (Code::PolicyMissing, &id("one"))).unwrap();
+    removal(&mut draft, &caller, USER, (Code::CollectionMissing, &id("bundle"))).unwrap();
+    assert_eq!(refusal(removal(&mut draft, &caller, USER, (Code::PolicyMissing, &id("one")))), (404, 772));
+    assert_eq!(refusal(removal(&mut draft, &caller, USER, (Code::CollectionMissing, &id("bundle")))), (404, 604));
+    deletion(&mut draft, &caller, USER).unwrap();
+}
+
+#[test]
+fn what_a_user_is_given_must_be_granted_to_the_caller() {
+    let mut draft = with_user();
+    let caller = caller_with(&[allow_about_policies(&["Add"], "one")]);
+    assert_eq!(refusal(creation(&mut draft, &caller, request(user_role(&["two"])))), (403, 186));
+    creation(&mut draft, &caller, request(user_role(&["one"]))).unwrap();
+    assert_eq!(refusal(deletion(&mut draft, &caller, USER)), (403, 186));
+}
