@@ -29,7 +29,7 @@ pub(super) struct OwnerLink {
 /// When the store does not answer, or no secrets can be made.
 pub(super) async fn bootstrap(plane: &Plane, owner: Option<&config::Bootstrap>) -> Result<Option<OwnerLink>, Problem> {
     let password = match owner {
-        Some(owner) => Some(plane.oauth.passwords.take(owner.password.expose()).await?),
+        Some(owner) => Some(plane.oauth.passwords.configured(owner.password.expose()).await?),
         None => None,
     };
     let author = Author { user: "doorward".to_owned(), operation: "bootstrap".to_owned(), request: String::new() };

@@ -17,6 +17,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -75,42 +76,43 @@ fn written(plane: &Plane, mut response: Response, request: &RequestId) -> Respon
 }
 
 /// The layer before every operation that is not open to everybody: no caller, no operation.
-pub(super) async fn admit(State(plane): State<Plane>, mut request: Request, next: Next) -> Response {
-    if is_sidecar(&plane, &request) {
-        return next.run(request).await;
+pub(super) async fn admit(State(plane): State<Plane>, request: Request, next: Next) -> Response {
+    let (mut head, body) = request.into_parts();
+    if is_sidecar(&plane, &head) {
+        return next.run(Request::from_parts(head, body)).await;
     }
-    match judged(&plane, &request).await {
+    match judged(&plane, &head).await {
         Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
+            head.extensions.insert(caller);
+            next.run(Request::from_parts(head, body)).await
         }
         Err(response) => *response,
     }
 }
 
 /// Whether the request bears one of the configured sidecar tokens, on a path that they open.
-fn is_sidecar(plane: &Plane, request: &Request) -> bool {
-    let Bearer::Token(token) = bearer(request.headers()) else { return false };
+fn is_sidecar(plane: &Plane, head: &Parts) -> bool {
+    let Bearer::Token(token) = bearer(&head.headers) else { return false };
     let digest: [u8; 32] = Sha256::digest(token).into();
     let is_one = plane.settings.sidecars.iter().filter(|own| aws_lc_rs::constant_time::verify_slices_are_equal(&digest, &own[..]).is_ok()).count() > 0;
-    is_one && OF_SIDECARS.contains(&request.uri().path())
+    is_one && OF_SIDECARS.contains(&head.uri.path())
 }
 
 /// The caller, judged by the newest world; or the refusal's answer.
-async fn judged(plane: &Plane, request: &Request) -> Result<Caller, Box<Response>> {
+async fn judged(plane: &Plane, head: &Parts) -> Result<Caller, Box<Response>> {
     let answer = |problem: Problem| Box::new(problem.into_response());
     let world = plane.world().await.map_err(answer)?;
     let now = clock::now();
-    let identity = identify(plane, request.headers(), now).map_err(answer)?;
-    let decision_id = request.extensions().get::<DecisionId>().copied().unwrap_or(DecisionId(0));
-    let target = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let identity = identify(plane, &head.headers, now).map_err(answer)?;
+    let decision_id = head.extensions.get::<DecisionId>().copied().unwrap_or(DecisionId(0));
+    let target = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let call = Call {
         door: Door::Control,
         decision_id,
-        method: request.method().as_str(),
+        method: head.method.as_str(),
         target,
-        headers: request.headers(),
-        authority: request.uri().authority().map(http::uri::Authority::as_str),
+        headers: &head.headers,
+        authority: head.uri.authority().map(http::uri::Authority::as_str),
         identity: &identity,
         body: None,
         metadata: &UpstreamMetadata::default(),
@@ -134,21 +136,21 @@ async fn judged(plane: &Plane, request: &Request) -> Result<Caller, Box<Response
         token,
         by_personal_access_token: matches!(identity, Identity::Opaque(_)),
         feature: record.feature.as_deref().unwrap_or_default().to_owned(),
-        request: request.extensions().get::<RequestId>().cloned().unwrap_or_else(|| RequestId(decision_id.to_string())),
+        request: head.extensions.get::<RequestId>().cloned().unwrap_or_else(|| RequestId(decision_id.to_string())),
     });
-    require_open_zone(plane, request, &caller).map_err(answer)?;
+    require_open_zone(plane, head, &caller).map_err(answer)?;
     Ok(caller)
 }
 
 /// # Errors
 /// 939 for a call from an address that a network zone blocks.
-fn require_open_zone(plane: &Plane, request: &Request, caller: &Caller) -> Result<(), Problem> {
+fn require_open_zone(plane: &Plane, head: &Parts, caller: &Caller) -> Result<(), Problem> {
     let state = plane.store.state();
     if state.network_zones.is_empty() {
         return Ok(());
     }
     // Every connection has an address; where none is known nothing is let through that a zone could block.
-    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip());
+    let address = head.extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip());
     let session = if caller.has_personal_access_token() { SessionType::PersonalAccessToken } else { SessionType::AccessToken };
     match identity::verdict(&state, address, session, &caller.role_names()) {
         ZoneVerdict::Pass => Ok(()),

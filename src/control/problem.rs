@@ -196,6 +196,7 @@ impl Problem {
     pub(super) fn told(&self) -> String {
         let errors = self.errors.values().flatten().map(String::as_str);
         std::iter::once(self.detail.as_str()).chain(errors).collect::<Vec<_>>().join(" ")
+    }
 
     /// What is wrong: field and message.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {

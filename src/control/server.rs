@@ -264,6 +264,7 @@ fn router(plane: &Plane) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .layer(middleware::from_fn(insights::for_browsers))
         .layer(DefaultBodyLimit::max(body::LONGEST))
         .layer(middleware::from_fn_with_state(plane.clone(), judge::finish))
         .with_state(plane.clone())

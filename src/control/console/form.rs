@@ -23,7 +23,7 @@ impl<S: Send + Sync> FromRequest<S> for Form {
 
 impl Form {
     /// What stands in a field; nothing where it is missing or stands twice.
-    pub(super) fn text(&self, name: &str) -> &str {
+    pub(super) fn text<'a>(&'a self, name: &'a str) -> &'a str {
         self.0.text(name).ok().flatten().unwrap_or_default()
     }
 }

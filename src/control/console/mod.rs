@@ -19,7 +19,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use page::Page;
 
 /// The pages, behind their guard.
 pub(super) fn routes(plane: &Plane) -> Router<Plane> {

@@ -123,6 +123,26 @@ fn removal(draft: &mut Draft, user: &str, id: &str) -> Result<ApiKey, Problem> {
     Ok(described)
 }
 
+/// Makes a key of the user for the console; its value, shown now and never again.
+///
+/// # Errors
+/// As the operation.
+pub(in crate::control) fn create_key(draft: &mut Draft, user: &str, display_name: String) -> Result<String, Problem> {
+    let length = display_name.chars().count();
+    if length == 0 || length > 512 {
+        return Err(Problem::invalid().field("displayName", "Write what it is for, in 1 to 512 characters."));
+    }
+    creation(draft, user, CreateApiKey { display_name, deactivation_date: None }).map(|created| created.key)
+}
+
+/// Ends a key of the user for the console.
+///
+/// # Errors
+/// As the operation.
+pub(in crate::control) fn delete_key(draft: &mut Draft, user: &str, id: &str) -> Result<(), Problem> {
+    removal(draft, user, id).map(drop)
+}
+
 /// Gets the meta data for all of the user's existing Personal Access Tokens.
 ///
 /// Those that have not been deleted; they may be of no use any more by their deactivation date.

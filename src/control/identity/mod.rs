@@ -37,6 +37,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 
 pub(super) use administrators::{ADMINISTRATOR, Actor};
+pub(super) use keys::{create_key, delete_key};
 pub(super) use zone_verdict::{SessionType, Verdict, verdict};
 
 /// Every route below `/identity/api` but the one that signs out.

@@ -48,7 +48,7 @@ pub(in crate::control) struct OAuth {
     /// Hashes and compares passwords.
     pub(in crate::control) passwords: Passwords,
     /// Signs tokens and snapshots.
-    pub(in crate::control) signing: Signing,
+    pub(in crate::control) signing: Arc<Signing>,
 }
 
 impl OAuth {
@@ -58,7 +58,7 @@ impl OAuth {
     /// When the library refuses.
     pub(in crate::control) fn new(control: &Control) -> Result<Self, OAuthError> {
         let vault = Arc::new(Vault::new(control.encryption_key.as_ref(), &control.store)?);
-        let signing = Signing::new(Arc::clone(&vault), control.token_algorithm, control.key_rotation);
+        let signing = Arc::new(Signing::new(Arc::clone(&vault), control.token_algorithm, control.key_rotation));
         Ok(Self { vault, passwords: Passwords::default(), signing })
     }
 }

@@ -77,6 +77,14 @@ impl Passwords {
         Ok(NewPassword { hash: self.hash(password).await?, follows })
     }
 
+    /// A password that an operator configured for a first start: it is taken as it is.
+    ///
+    /// # Errors
+    /// When the library refuses.
+    pub async fn configured(&self, password: &str) -> Result<NewPassword, OAuthError> {
+        Ok(NewPassword { hash: self.hash(password).await?, follows: None })
+    }
+
     /// A password of the machine's own making.
     ///
     /// # Errors

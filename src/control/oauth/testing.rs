@@ -15,7 +15,7 @@ use std::time::Duration;
 /// What signing in works with, as for a small configuration.
 pub(in crate::control) fn oauth() -> OAuth {
     let vault = vault();
-    let signing = Signing::new(Arc::clone(&vault), Algorithm::EdDsa, Duration::from_secs(90 * 24 * 60 * 60));
+    let signing = Arc::new(Signing::new(Arc::clone(&vault), Algorithm::EdDsa, Duration::from_secs(90 * 24 * 60 * 60)));
     OAuth { vault, passwords: Passwords::default(), signing }
 }
 

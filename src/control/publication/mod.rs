@@ -6,6 +6,7 @@ mod negotiation;
 mod publisher;
 mod served;
 mod serving;
+mod signer;
 
 #[cfg(test)]
 mod tests;
