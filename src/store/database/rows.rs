@@ -59,7 +59,7 @@ const PAGE: i64 = 2_000;
 
 const META: &str = "SELECT sequence, revision, revised_at, pruned_to FROM meta WHERE id = 1";
 const META_LOCKED: &str = "SELECT sequence, revision, revised_at, pruned_to FROM meta WHERE id = 1 FOR UPDATE";
-const SET_META: &str = "UPDATE meta SET sequence = $1, revision = $2, revised_at = $3 WHERE id = 1";
+const SET_META: &str = "UPDATE meta SET sequence = $1, revision = $2, revised_at = $3, pruned_to = $4 WHERE id = 1";
 const AFTER: &str = "SELECT kind, key, body FROM documents WHERE sequence > $1 ORDER BY sequence";
 const PAGE_OF_ALL: &str = "SELECT kind, key, body FROM documents WHERE body IS NOT NULL AND (kind, key) > ($1, $2) ORDER BY kind, key LIMIT $3";
 const NOTIFY: &str = "SELECT pg_notify('doorward', $1)";
@@ -106,13 +106,19 @@ impl Connection<'_> {
         for entries in entries.chunks(CHUNK) {
             self.write_audit(commit, entries).await?;
         }
-        let Meta { sequence, revision, revised_at, .. } = commit.meta;
-        let (sequence, revision, revised_at) = (sequence.cast_signed(), revision.cast_signed(), revised_at.map(Timestamp::as_microsecond));
-        on!(self, inner => sqlx::query(SET_META).bind(sequence).bind(revision).bind(revised_at).execute(&mut **inner).await.map(drop))?;
+        self.write_meta(commit.meta).await?;
         if let Self::Postgres(inner) = self {
-            sqlx::query(NOTIFY).bind(sequence.to_string()).execute(&mut **inner).await?;
+            sqlx::query(NOTIFY).bind(commit.meta.sequence.to_string()).execute(&mut **inner).await?;
         }
         Ok(())
+    }
+
+    async fn write_meta(&mut self, meta: Meta) -> Result<(), sqlx::Error> {
+        let (sequence, revision, pruned_to) = (meta.sequence.cast_signed(), meta.revision.cast_signed(), meta.pruned_to.cast_signed());
+        let revised_at = meta.revised_at.map(Timestamp::as_microsecond);
+        on!(self, inner => {
+            sqlx::query(SET_META).bind(sequence).bind(revision).bind(revised_at).bind(pruned_to).execute(&mut **inner).await.map(drop)
+        })
     }
 
     async fn write_rows(&mut self, commit: &Commit, rows: &[Row]) -> Result<(), sqlx::Error> {
