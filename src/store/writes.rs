@@ -18,7 +18,7 @@ impl Store {
     /// Makes a change on top of the newest state there is, and keeps it: when this returns `Ok`, it
     /// is on disk and shown. A change that changes nothing makes no new number.
     ///
-    /// The closure is run once, alone over all replicas; it should not take long. When the caller
+    /// The closure is run once, alone over all replicas: PostgreSQL ends it after ten seconds. When the caller
     /// goes away while the change is committed, the change is made all the same.
     ///
     /// # Errors

@@ -117,7 +117,7 @@ impl Transaction {
 
     /// Writes and commits. Before the commit itself an error means that nothing was changed.
     pub(super) async fn commit(mut self, commit: &Commit) -> Result<(), StoreError> {
-        answered(self.connection().write(commit)).await?;
+        self.connection().write(commit).await?;
         self.keep().await
     }
 

@@ -1,5 +1,7 @@
 //! The statements on documents and numbers: the same text for both databases, but for the lock.
 
+use super::answered;
+use crate::store::error::StoreError;
 use crate::store::live::Author;
 use jiff::Timestamp;
 use sqlx::{PgConnection, QueryBuilder, SqliteConnection};
@@ -96,21 +98,26 @@ impl Connection<'_> {
         Ok(rows.into_iter().map(Row::of).collect())
     }
 
-    /// Writes a commit, all but the committing.
-    pub(in crate::store) async fn write(&mut self, commit: &Commit) -> Result<(), sqlx::Error> {
+    /// Writes a commit, all but the committing; as long as the database goes on answering, it may be large.
+    pub(super) async fn write(&mut self, commit: &Commit) -> Result<(), StoreError> {
         for rows in commit.rows.chunks(CHUNK) {
-            self.write_rows(commit, rows).await?;
+            answered(self.write_rows(commit, rows)).await?;
         }
         let ordinals: Vec<i64> = (0..).take(commit.rows.len()).collect();
         let entries: Vec<Entry<'_>> = ordinals.into_iter().zip(&commit.rows).zip(&commit.audit).collect();
         for entries in entries.chunks(CHUNK) {
-            self.write_audit(commit, entries).await?;
+            answered(self.write_audit(commit, entries)).await?;
         }
-        self.write_meta(commit.meta).await?;
-        if let Self::Postgres(inner) = self {
-            sqlx::query(NOTIFY).bind(commit.meta.sequence.to_string()).execute(&mut **inner).await?;
+        answered(self.write_meta(commit.meta)).await?;
+        answered(self.call_out(commit.meta.sequence)).await
+    }
+
+    /// Lets replicas know, once it is committed.
+    async fn call_out(&mut self, sequence: u64) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(inner) => sqlx::query(NOTIFY).bind(sequence.to_string()).execute(&mut **inner).await.map(drop),
         }
-        Ok(())
     }
 
     async fn write_meta(&mut self, meta: Meta) -> Result<(), sqlx::Error> {
