@@ -4,7 +4,6 @@ use super::database::{Database, Ear, Heard, Log};
 use super::error::StoreError;
 use super::live::{Shared, Store};
 use jiff::SignedDuration;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How often the database is asked for news that nobody called out.
@@ -43,7 +42,7 @@ impl Shared {
                     Err(error) => tracing::warn!(%error, "other replicas are not heard; the database is asked every few seconds"),
                 },
             }
-            let is_asked = self.database.is_shared() || self.is_uncertain.load(Ordering::Acquire);
+            let is_asked = self.database.is_shared() || self.is_in_doubt();
             if is_asked && !self.look().await {
                 tokio::time::sleep(PAUSE).await;
             }
@@ -57,8 +56,11 @@ impl Shared {
         loop {
             let known = self.state().sequence;
             match ear.hear(POLL).await {
-                Heard::Commit => {
-                    self.look().await;
+                Heard::Commit(sequence) => {
+                    // One's own commits are heard too.
+                    if sequence > self.state().sequence {
+                        self.look().await;
+                    }
                 }
                 Heard::Nothing => {
                     // News that was not heard: the connection is only half alive.

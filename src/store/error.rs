@@ -83,17 +83,24 @@ impl From<sqlx::Error> for StoreError {
         match &error {
             sqlx::Error::Configuration(_) => Self::Url(error.to_string()),
             sqlx::Error::Migrate(error) => Self::Schema(error.to_string()),
-            _ if is_unreachable(&error) => Self::Unreachable(error.to_string()),
+            sqlx::Error::PoolTimedOut => Self::Unreachable("it does not answer".to_owned()),
+            _ if is_lost(&error) => Self::Unreachable(error.to_string()),
+            _ if is_busy(&error) => Self::Busy,
             _ => Self::Database(error.to_string()),
         }
     }
 }
 
-/// Whether the connection, not the question, was at fault.
-pub(super) fn is_unreachable(error: &sqlx::Error) -> bool {
-    use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
+/// Whether others held what was needed for too long: PostgreSQL's `lock_not_available`, SQLite's `SQLITE_BUSY`.
+fn is_busy(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "55P03" || code == "5")
+}
+
+/// Whether the connection, not the question, was at fault, and another one may do better.
+pub(super) fn is_lost(error: &sqlx::Error) -> bool {
+    use sqlx::Error::{Io, PoolClosed, Protocol, Tls, WorkerCrashed};
     match error {
-        Io(_) | Tls(_) | Protocol(_) | PoolTimedOut | PoolClosed | WorkerCrashed => true,
+        Io(_) | Tls(_) | Protocol(_) | PoolClosed | WorkerCrashed => true,
         // 08: connection exception; 57P01…57P03: shut down, crashed, starting up; 25P03: kept it waiting in a transaction.
         sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P0") || code == "25P03"),
         _ => false,

@@ -1,14 +1,17 @@
 //! The store: the newest state in memory, and the database it stands in.
 
-use super::database::{Database, Meta, Transaction};
+use super::database::{Commit, Database, Meta, Transaction};
 use super::error::StoreError;
 use super::location::Location;
 use super::state::State;
 use jiff::Timestamp;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Mutex, watch};
+
+/// Farther than replicas can be apart.
+const LEAP: u64 = 100_000;
 
 /// Who makes a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +40,8 @@ pub(super) struct Shared {
     pub(super) turn: Arc<Mutex<()>>,
     /// Held while news are read, so that they are read once.
     reading: Mutex<()>,
-    /// The database may hold a commit that the state does not show.
-    pub(super) is_uncertain: AtomicBool,
+    /// Commits of which it is not known whether the database keeps them, and the state does not show them.
+    doubts: AtomicU64,
 }
 
 impl Store {
@@ -55,7 +58,7 @@ impl Store {
             states: watch::Sender::new(Arc::default()),
             turn: Arc::default(),
             reading: Mutex::default(),
-            is_uncertain: AtomicBool::new(false),
+            doubts: AtomicU64::new(0),
         };
         let mut transaction = shared.database.snapshot().await?;
         let meta = transaction.meta().await?;
@@ -77,8 +80,7 @@ impl Store {
     /// When the database, which may be shared with others, does not answer.
     pub async fn current(&self) -> Result<Arc<State>, StoreError> {
         let shared = &self.0;
-        let is_behind =
-            shared.is_uncertain.load(Ordering::Acquire) || (shared.database.is_shared() && shared.database.sequence().await? != shared.state().sequence);
+        let is_behind = shared.is_in_doubt() || (shared.database.is_shared() && shared.database.sequence().await? != shared.state().sequence);
         if is_behind { shared.refresh().await } else { Ok(shared.state()) }
     }
 
@@ -130,40 +132,86 @@ impl Shared {
     /// Reads what is new in the database, and shows it.
     pub(super) async fn refresh(&self) -> Result<Arc<State>, StoreError> {
         let _alone = self.reading.lock().await;
-        // Taken back before the reading: a commit that becomes uncertain meanwhile is not overlooked.
-        let was_uncertain = self.is_uncertain.swap(false, Ordering::AcqRel);
-        let state = self.read_news().await;
-        if state.is_err() && was_uncertain {
-            self.is_uncertain.store(true, Ordering::Release);
-        }
-        let state = state?;
+        let doubts = self.doubts.load(Ordering::Acquire);
+        let state = self.read_news().await?;
         self.publish(Arc::clone(&state));
+        // A doubt that arose meanwhile remains.
+        let _ = self.doubts.compare_exchange(doubts, 0, Ordering::AcqRel, Ordering::Relaxed);
         Ok(state)
+    }
+
+    /// Notes that a commit got no answer.
+    pub(super) fn doubt(&self) {
+        self.doubts.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether the database may hold a commit that the state does not show.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.doubts.load(Ordering::Acquire) != 0
     }
 
     async fn read_news(&self) -> Result<Arc<State>, StoreError> {
-        let mut transaction = self.database.snapshot().await?;
-        let meta = transaction.meta().await?;
-        let state = self.caught_up(&mut transaction, &meta).await?;
-        transaction.roll_back().await;
-        Ok(state)
+        loop {
+            // Taken before the transaction begins: it is never ahead of what the transaction sees.
+            let known = self.state();
+            let mut transaction = self.database.snapshot().await?;
+            let meta = transaction.meta().await?;
+            let is_put_back = known.sequence > meta.sequence;
+            let state = if is_put_back { known } else { caught_up(known, &mut transaction, &meta).await? };
+            transaction.roll_back().await;
+            if !is_put_back {
+                return Ok(state);
+            }
+            self.leap().await?;
+        }
     }
 
-    /// The state as the transaction sees it.
-    pub(super) async fn caught_up(&self, transaction: &mut Transaction, meta: &Meta) -> Result<Arc<State>, StoreError> {
+    /// Goes on with a database that was put back to an earlier time, by a failover that lost the
+    /// last commits or from a backup: what it holds counts, under numbers that nobody has seen.
+    async fn leap(&self) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        let (transaction, meta) = self.database.begin().await?;
         let known = self.state();
-        if known.sequence == meta.sequence {
-            return Ok(known);
+        if known.sequence <= meta.sequence {
+            // Another replica was quicker.
+            transaction.roll_back().await;
+            return Ok(());
         }
-        if known.sequence < meta.pruned_to || known.sequence > meta.sequence {
-            return Ok(Arc::new(everything(transaction, meta).await?));
-        }
-        let mut state = State::clone(&known);
-        for row in transaction.rows_after(known.sequence).await? {
-            take_over(&mut state, &row.kind, &row.key, row.body.as_deref())?;
-        }
-        Ok(Arc::new(numbered(state, meta)))
+        tracing::error!(
+            known = known.sequence,
+            found = meta.sequence,
+            "the database was put back to an earlier time; changes that it had acknowledged are lost"
+        );
+        let (sequence, revision) = (known.sequence + LEAP, known.revision.max(meta.revision) + LEAP);
+        let at = self.now(known.revised_at.max(meta.revised_at));
+        // Everybody reads everything anew.
+        let meta = Meta { sequence, revision, revised_at: Some(at), pruned_to: sequence };
+        let author = Author { user: "doorward".to_owned(), operation: "Leap".to_owned(), request: String::new() };
+        transaction.commit(&Commit { meta, at, author, rows: Vec::new(), audit: Vec::new() }).await
     }
+
+    /// The time of a change: what the clock shows, in the database's unit, but never before the last
+    /// revision, for revisions are told by their times too.
+    pub(super) fn now(&self, revised_at: Option<Timestamp>) -> Timestamp {
+        let shown = (self.clock)();
+        let now = Timestamp::from_microsecond(shown.as_microsecond()).unwrap_or(shown);
+        revised_at.map_or(now, |revised_at| now.max(revised_at))
+    }
+}
+
+/// What is known, brought up to what the transaction sees.
+pub(super) async fn caught_up(known: Arc<State>, transaction: &mut Transaction, meta: &Meta) -> Result<Arc<State>, StoreError> {
+    if known.sequence == meta.sequence {
+        return Ok(known);
+    }
+    if known.sequence < meta.pruned_to {
+        return Ok(Arc::new(everything(transaction, meta).await?));
+    }
+    let mut state = State::clone(&known);
+    for row in transaction.rows_after(known.sequence).await? {
+        take_over(&mut state, &row.kind, &row.key, row.body.as_deref())?;
+    }
+    Ok(Arc::new(numbered(state, meta)))
 }
 
 /// All documents, read anew.
@@ -187,4 +235,26 @@ fn take_over(state: &mut State, kind: &str, key: &str, body: Option<&str>) -> Re
 
 fn numbered(state: State, meta: &Meta) -> State {
     State { sequence: meta.sequence, revision: meta.revision, revised_at: meta.revised_at, ..state }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Location, Store};
+    use crate::observe::clock;
+    use sqlx::Connection;
+
+    #[tokio::test]
+    async fn after_a_commit_without_an_answer_the_file_is_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("doorward.db");
+        let store = Store::open(&Location::Sqlite(path.clone()), clock::now).await.unwrap();
+        let mut behind = sqlx::SqliteConnection::connect_with(&sqlx::sqlite::SqliteConnectOptions::new().filename(&path)).await.unwrap();
+        let commit = r#"INSERT INTO documents VALUES ('setting', 'a', '{"name":"a","value":1}', 1, 0); UPDATE meta SET sequence = 1"#;
+        sqlx::raw_sql(commit).execute(&mut behind).await.unwrap();
+        assert_eq!(store.current().await.unwrap().sequence, 0, "nobody else writes to a file");
+        store.0.doubt();
+        let state = store.current().await.unwrap();
+        assert_eq!((state.sequence, state.settings.has("a")), (1, true));
+        assert!(!store.0.is_in_doubt());
+    }
 }

@@ -3,11 +3,8 @@
 use super::database::{Commit, Meta, Row, Transaction};
 use super::draft::{Change, Draft};
 use super::error::{StoreError, WriteError};
-use super::live::{Author, Shared, Store};
-use super::state::State;
-use jiff::Timestamp;
+use super::live::{Author, Shared, Store, caught_up};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
 
@@ -21,7 +18,7 @@ impl Store {
     /// Makes a change on top of the newest state there is, and keeps it: when this returns `Ok`, it
     /// is on disk and shown. A change that changes nothing makes no new number.
     ///
-    /// The closure is run once, alone over all replicas; it should not take long. When the caller
+    /// The closure is run once, alone over all replicas: PostgreSQL ends it after ten seconds. When the caller
     /// goes away while the change is committed, the change is made all the same.
     ///
     /// # Errors
@@ -29,15 +26,11 @@ impl Store {
     /// where only [`StoreError::Uncertain`] leaves open whether the change was kept.
     pub async fn write<T, E>(&self, author: &Author, change: impl FnOnce(&mut Draft) -> Result<T, E>) -> Result<T, WriteError<E>> {
         let shared = &self.0;
-        let begun = tokio::time::timeout(PATIENCE, async {
-            let turn = Arc::clone(&shared.turn).lock_owned().await;
-            Ok::<_, StoreError>((turn, shared.database.begin().await?))
-        });
-        let (turn, (mut transaction, meta)) = begun.await.map_err(|_| StoreError::Busy)??;
-        let base = shared.caught_up(&mut transaction, &meta).await?;
+        let (turn, mut transaction, meta) = shared.begin().await?;
+        let base = caught_up(shared.state(), &mut transaction, &meta).await?;
         // Committed by others: it is true, whatever becomes of the change.
         shared.publish(Arc::clone(&base));
-        let mut draft = Draft::new(&base, now(shared.clock, &base));
+        let mut draft = Draft::new(&base, shared.now(base.revised_at));
         let outcome = change(&mut draft);
         if outcome.is_err() || draft.is_empty() {
             transaction.roll_back().await;
@@ -48,6 +41,27 @@ impl Store {
         let kept = tokio::spawn(pending.keep()).await;
         kept.map_err(|error| StoreError::Uncertain(error.to_string()))??;
         outcome.map_err(WriteError::Refused)
+    }
+}
+
+impl Shared {
+    /// Waits for its turn here and over all replicas.
+    async fn begin(&self) -> Result<(OwnedMutexGuard<()>, Transaction, Meta), StoreError> {
+        loop {
+            let begun = tokio::time::timeout(PATIENCE, async {
+                let turn = Arc::clone(&self.turn).lock_owned().await;
+                let (transaction, meta) = self.database.begin().await?;
+                Ok::<_, StoreError>((turn, transaction, meta))
+            });
+            let (turn, transaction, meta) = begun.await.map_err(|_| StoreError::Busy)??;
+            if self.state().sequence <= meta.sequence {
+                return Ok((turn, transaction, meta));
+            }
+            // The database was put back to an earlier time.
+            transaction.roll_back().await;
+            drop(turn);
+            self.refresh().await?;
+        }
     }
 }
 
@@ -65,21 +79,13 @@ impl Pending {
     async fn keep(self) -> Result<(), StoreError> {
         let kept = self.transaction.commit(&self.commit).await;
         if matches!(kept, Err(StoreError::Uncertain(_))) {
-            self.shared.is_uncertain.store(true, Ordering::Release);
+            self.shared.doubt();
         }
         kept?;
         let Meta { sequence, revision, revised_at, .. } = self.commit.meta;
         self.shared.publish(Arc::new(self.draft.into_state(sequence, revision, revised_at)));
         Ok(())
     }
-}
-
-/// The time of a change: what the clock shows, in the database's unit, but never before the last
-/// revision, for revisions are told by their times too.
-fn now(clock: fn() -> Timestamp, base: &State) -> Timestamp {
-    let shown = clock();
-    let now = Timestamp::from_microsecond(shown.as_microsecond()).unwrap_or(shown);
-    base.revised_at.map_or(now, |revised_at| now.max(revised_at))
 }
 
 fn commit_of(draft: &Draft, meta: &Meta, author: &Author) -> Commit {

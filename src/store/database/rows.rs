@@ -1,5 +1,7 @@
 //! The statements on documents and numbers: the same text for both databases, but for the lock.
 
+use super::answered;
+use crate::store::error::StoreError;
 use crate::store::live::Author;
 use jiff::Timestamp;
 use sqlx::{PgConnection, QueryBuilder, SqliteConnection};
@@ -59,7 +61,7 @@ const PAGE: i64 = 2_000;
 
 const META: &str = "SELECT sequence, revision, revised_at, pruned_to FROM meta WHERE id = 1";
 const META_LOCKED: &str = "SELECT sequence, revision, revised_at, pruned_to FROM meta WHERE id = 1 FOR UPDATE";
-const SET_META: &str = "UPDATE meta SET sequence = $1, revision = $2, revised_at = $3 WHERE id = 1";
+const SET_META: &str = "UPDATE meta SET sequence = $1, revision = $2, revised_at = $3, pruned_to = $4 WHERE id = 1";
 const AFTER: &str = "SELECT kind, key, body FROM documents WHERE sequence > $1 ORDER BY sequence";
 const PAGE_OF_ALL: &str = "SELECT kind, key, body FROM documents WHERE body IS NOT NULL AND (kind, key) > ($1, $2) ORDER BY kind, key LIMIT $3";
 const NOTIFY: &str = "SELECT pg_notify('doorward', $1)";
@@ -96,23 +98,34 @@ impl Connection<'_> {
         Ok(rows.into_iter().map(Row::of).collect())
     }
 
-    /// Writes a commit, all but the committing.
-    pub(in crate::store) async fn write(&mut self, commit: &Commit) -> Result<(), sqlx::Error> {
+    /// Writes a commit, all but the committing; as long as the database goes on answering, it may be large.
+    pub(super) async fn write(&mut self, commit: &Commit) -> Result<(), StoreError> {
         for rows in commit.rows.chunks(CHUNK) {
-            self.write_rows(commit, rows).await?;
+            answered(self.write_rows(commit, rows)).await?;
         }
         let ordinals: Vec<i64> = (0..).take(commit.rows.len()).collect();
         let entries: Vec<Entry<'_>> = ordinals.into_iter().zip(&commit.rows).zip(&commit.audit).collect();
         for entries in entries.chunks(CHUNK) {
-            self.write_audit(commit, entries).await?;
+            answered(self.write_audit(commit, entries)).await?;
         }
-        let Meta { sequence, revision, revised_at, .. } = commit.meta;
-        let (sequence, revision, revised_at) = (sequence.cast_signed(), revision.cast_signed(), revised_at.map(Timestamp::as_microsecond));
-        on!(self, inner => sqlx::query(SET_META).bind(sequence).bind(revision).bind(revised_at).execute(&mut **inner).await.map(drop))?;
-        if let Self::Postgres(inner) = self {
-            sqlx::query(NOTIFY).bind(sequence.to_string()).execute(&mut **inner).await?;
+        answered(self.write_meta(commit.meta)).await?;
+        answered(self.call_out(commit.meta.sequence)).await
+    }
+
+    /// Lets replicas know, once it is committed.
+    async fn call_out(&mut self, sequence: u64) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(inner) => sqlx::query(NOTIFY).bind(sequence.to_string()).execute(&mut **inner).await.map(drop),
         }
-        Ok(())
+    }
+
+    async fn write_meta(&mut self, meta: Meta) -> Result<(), sqlx::Error> {
+        let (sequence, revision, pruned_to) = (meta.sequence.cast_signed(), meta.revision.cast_signed(), meta.pruned_to.cast_signed());
+        let revised_at = meta.revised_at.map(Timestamp::as_microsecond);
+        on!(self, inner => {
+            sqlx::query(SET_META).bind(sequence).bind(revision).bind(revised_at).bind(pruned_to).execute(&mut **inner).await.map(drop)
+        })
     }
 
     async fn write_rows(&mut self, commit: &Commit, rows: &[Row]) -> Result<(), sqlx::Error> {
