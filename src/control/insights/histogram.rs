@@ -28,7 +28,7 @@ struct Bucket {
 
 /// Reads an interval: `1h 30m`, `PT90M` or `01:30:00`, with days in front as `7.00:00:00`; whole seconds.
 pub(super) fn interval(text: &str) -> Option<SignedDuration> {
-    let interval = text.parse().ok().or_else(|| time_span(text))?;
+    let interval = if text.contains(':') { time_span(text)? } else { text.parse().ok()? };
     let is_whole = interval.subsec_nanos() == 0;
     (is_whole && (SignedDuration::from_secs(1)..=LONGEST_INTERVAL).contains(&interval)).then_some(interval)
 }

@@ -9,7 +9,7 @@ use crate::control::problem::{Code, Problem, ProblemDetails};
 use crate::control::wire::Link;
 use crate::store::{DecisionRow, Span, StoreError};
 use axum::Json;
-use axum::extract::{OriginalUri, Path, State};
+use axum::extract::{Path, State};
 use http::Uri;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -73,7 +73,7 @@ pub(super) fn routes() -> OpenApiRouter<Plane> {
         ("histogramInterval" = Option<String>, Query, description = "Counts by interval too, such as `1h` or `01:00:00`."),
     ),
     responses((status = 200, description = "Decisions.", body = Logs)))]
-async fn list(State(plane): State<Plane>, parameters: Parameters, OriginalUri(uri): OriginalUri) -> Result<Json<Logs>, Problem> {
+async fn list(State(plane): State<Plane>, parameters: Parameters, uri: Uri) -> Result<Json<Logs>, Problem> {
     let asked = Asked::read(&parameters)?;
     let rows = plane.store.decisions(&asked.span).await.map_err(unavailable)?;
     let href = plane.settings.href(uri.path_and_query().map_or_else(|| uri.path(), http::uri::PathAndQuery::as_str));
@@ -177,4 +177,97 @@ fn stale(error: PageError) -> Problem {
 pub(super) fn unavailable(error: StoreError) -> Problem {
     tracing::error!(%error, "the store failed");
     Problem::of(Code::Unavailable).detail("The store of the control plane does not answer; try again.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::plane::empty;
+    use crate::control::insights::log::Log;
+    use http::StatusCode;
+    use serde_json::json;
+
+    /// Decisions at each full hour of a day, of two users by turns, every third one refused.
+    async fn plane() -> Plane {
+        let plane = empty().await;
+        let log = |hour: u32| {
+            let (user, result) = (format!("00u{}", hour % 2), if hour.is_multiple_of(3) { "Denied" } else { "Granted" });
+            let log = json!({"id": format!("id{hour:02}"), "timestamp": format!("2026-11-21T{hour:02}:00:00Z"), "user": user, "result": result,
+                "application": "LUSID", "resource": {"scope": "US"}});
+            serde_json::from_value::<Log>(log).unwrap().kept(Timestamp::UNIX_EPOCH).unwrap()
+        };
+        plane.store.append_decisions(&(0..24).map(log).collect::<Vec<_>>()).await.unwrap();
+        plane
+    }
+
+    async fn ask(plane: &Plane, query: &str) -> Result<Value, Problem> {
+        let uri: Uri = format!("/insights/api/access?{query}").parse().unwrap();
+        let logs = list(State(plane.clone()), Parameters::parse(query)?, uri).await?;
+        Ok(serde_json::to_value(&*logs).unwrap())
+    }
+
+    fn ids(answer: &Value) -> Vec<&str> {
+        answer["values"].as_array().unwrap().iter().map(|log| log["id"].as_str().unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn the_newest_come_first_and_pages_lead_to_the_rest() {
+        let plane = plane().await;
+        let first = ask(&plane, "limit=10").await.unwrap();
+        assert_eq!((ids(&first).len(), ids(&first)[0], ids(&first)[9]), (10, "id23", "id14"));
+        assert_eq!(first["href"], "http://127.0.0.1:9910/insights/api/access?limit=10");
+        assert!(first.get("histogram").is_none() && first.get("previousPage").is_none(), "{first}");
+        assert_eq!(first["values"][0]["duration"], 0.0);
+        let page = |answer: &Value| percent_encoding::utf8_percent_encode(answer["nextPage"].as_str().unwrap(), percent_encoding::NON_ALPHANUMERIC).to_string();
+        let second = ask(&plane, &format!("limit=10&page={}", page(&first))).await.unwrap();
+        assert_eq!((ids(&second).len(), ids(&second)[0]), (10, "id13"));
+        let third = ask(&plane, &format!("limit=10&page={}", page(&second))).await.unwrap();
+        assert_eq!(ids(&third), ["id03", "id02", "id01", "id00"]);
+        assert!(third.get("nextPage").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_span_a_filter_and_an_order_choose() {
+        let plane = plane().await;
+        let of_span = ask(&plane, "startAt=2026-11-21T03:00:00Z&endAt=2026-11-21T06:00:00%2B00:00").await.unwrap();
+        assert_eq!(ids(&of_span), ["id05", "id04", "id03"]);
+        let refused = ask(&plane, "filter=result+eq+'Denied'+and+user+eq+'00u1'&sortBy=timestamp").await.unwrap();
+        assert_eq!(ids(&refused), ["id03", "id09", "id15", "id21"]);
+        let of_resource = ask(&plane, "filter=resource.scope+eq+'EU'").await.unwrap();
+        assert!(ids(&of_resource).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_histogram_counts_what_the_filter_leaves_whatever_the_page() {
+        let plane = plane().await;
+        let answer = ask(&plane, "limit=1&filter=user+eq+'00u0'&histogramInterval=12:00:00").await.unwrap();
+        let buckets = answer["histogram"]["buckets"].as_array().unwrap();
+        let counts: Vec<_> = buckets.iter().map(|bucket| (bucket["startTime"].as_str().unwrap(), bucket["itemCount"].as_u64().unwrap())).collect();
+        assert_eq!(counts, [("2026-11-21T00:00:00.0000000+00:00", 6), ("2026-11-21T12:00:00.0000000+00:00", 6)]);
+        assert_eq!(ids(&answer), ["id22"]);
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_named() {
+        let plane = plane().await;
+        for (query, field) in [
+            ("limit=10001", "limit"),
+            ("filter=result+is+fine", "filter"),
+            (&*format!("filter=id+eq+'{}'", "x".repeat(3000)), "filter"),
+            ("startAt=yesterday", "startAt"),
+            ("histogramInterval=often", "histogramInterval"),
+            ("page=AAAA", "page"),
+        ] {
+            let problem = ask(&plane, query).await.unwrap_err();
+            assert_eq!((problem.status(), problem.errors().keys().next().map(String::as_str)), (StatusCode::BAD_REQUEST, Some(field)), "{query}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_decision_is_found_by_its_id() {
+        let plane = plane().await;
+        let Json(log) = show_by_instance(State(plane.clone()), Path("id07".to_owned())).await.unwrap();
+        assert_eq!((&log["user"], &log["timestamp"], &log["links"]), (&json!("00u1"), &json!("2026-11-21T07:00:00.0000000+00:00"), &json!([])));
+        assert_eq!(show(State(plane), Path("id24".to_owned())).await.unwrap_err().status(), StatusCode::NOT_FOUND);
+    }
 }
