@@ -4,7 +4,7 @@ use super::logs::{Target, tell};
 use super::user_bodies::kind_named;
 use crate::control::body::{Body, OptionalBody};
 use crate::control::caller::Caller;
-use crate::control::oauth::{PasswordAge, PasswordComplexity, PasswordConditions, PasswordLockout, PasswordPolicy, SessionPolicy};
+use crate::control::oauth::{PasswordAge, PasswordComplexity, PasswordLockout, PasswordPolicy, SessionPolicy};
 use crate::control::plane::Plane;
 use crate::control::problem::Problem;
 use crate::control::wire::Link;
@@ -12,6 +12,7 @@ use crate::store::{Draft, Setting, UserKind};
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -99,16 +100,92 @@ pub(super) struct UpdateSessionPolicyRequest {
     max_session_lifetime_minutes: Option<u32>,
 }
 
+/// What passwords must be like
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct PasswordPolicyResponse {
+    /// Its conditions
+    conditions: PasswordPolicyResponseConditions,
+}
+
+/// Password policy conditions for a password policy
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct PasswordPolicyResponseConditions {
+    /// What a password consists of
+    complexity: PasswordPolicyResponseComplexity,
+    /// How old it may become
+    age: PasswordPolicyResponseAge,
+    /// How often it may be guessed
+    lockout: PasswordPolicyResponseLockout,
+}
+
+/// What a password consists of
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PasswordPolicyResponseComplexity {
+    /// The minimum length for a password
+    min_length: u32,
+    /// Whether the user's first name is kept out of it
+    exclude_first_name: bool,
+    /// Whether the user's last name is kept out of it
+    exclude_last_name: bool,
+}
+
+/// How old a password may become
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PasswordPolicyResponseAge {
+    /// The maximum age in days of a password before it has to be changed; 0 = no limit
+    max_age_days: u32,
+    /// How many passwords have to be used before one is permitted again; 0 = none
+    history_count: u32,
+}
+
+/// How often a password may be guessed
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PasswordPolicyResponseLockout {
+    /// With so many wrong attempts in a row the account is locked; 0 = never
+    max_attempts: u32,
+}
+
+/// Session timing settings.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SessionPolicyResponse {
+    /// Maximum minutes a user's session can be idle before it ends
+    max_session_idle_minutes: u32,
+    /// Maximum minutes a user's session can live in total. Absent = without limit
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    max_session_lifetime_minutes: Option<u32>,
+}
+
 impl From<UpdatePasswordPolicyRequest> for PasswordPolicy {
     fn from(request: UpdatePasswordPolicyRequest) -> Self {
         let UpdatePasswordPolicyRequestConditions { complexity, age, lockout } = request.conditions;
-        let complexity = PasswordComplexity {
-            min_length: complexity.min_length,
-            exclude_first_name: complexity.exclude_first_name,
-            exclude_last_name: complexity.exclude_last_name,
-        };
-        let age = PasswordAge { max_age_days: age.max_age_days, history_count: age.history_count };
-        Self { conditions: PasswordConditions { complexity, age, lockout: PasswordLockout { max_attempts: lockout.max_attempts } } }
+        let UpdatePasswordPolicyRequestComplexity { min_length, exclude_first_name, exclude_last_name } = complexity;
+        Self {
+            complexity: PasswordComplexity { min_length, exclude_first_name, exclude_last_name },
+            age: PasswordAge { max_age_days: age.max_age_days, history_count: age.history_count },
+            lockout: PasswordLockout { max_attempts: lockout.max_attempts },
+        }
+    }
+}
+
+impl From<PasswordPolicy> for PasswordPolicyResponse {
+    fn from(policy: PasswordPolicy) -> Self {
+        let PasswordComplexity { min_length, exclude_first_name, exclude_last_name } = policy.complexity;
+        let complexity = PasswordPolicyResponseComplexity { min_length, exclude_first_name, exclude_last_name };
+        let age = PasswordPolicyResponseAge { max_age_days: policy.age.max_age_days, history_count: policy.age.history_count };
+        let lockout = PasswordPolicyResponseLockout { max_attempts: policy.lockout.max_attempts };
+        Self { conditions: PasswordPolicyResponseConditions { complexity, age, lockout } }
+    }
+}
+
+impl From<SessionPolicy> for SessionPolicyResponse {
+    fn from(policy: SessionPolicy) -> Self {
+        let SessionPolicy { max_session_idle_minutes, max_session_lifetime_minutes } = policy;
+        Self { max_session_idle_minutes, max_session_lifetime_minutes }
     }
 }
 
@@ -130,7 +207,8 @@ fn session_policy_change(draft: &mut Draft, request: &UpdateSessionPolicyRequest
         return Err(Problem::invalid().field("maxSessionLifetimeMinutes", "A session does not live shorter than it may be idle."));
     }
     let policy = SessionPolicy { max_session_idle_minutes, max_session_lifetime_minutes };
-    let value = serde_json::to_value(&policy).unwrap_or_default();
+    // Null is said aloud: a lifetime that is absent would be the default one.
+    let value = json!({"maxSessionIdleMinutes": max_session_idle_minutes, "maxSessionLifetimeMinutes": max_session_lifetime_minutes});
     draft.put(Setting { name: SessionPolicy::SETTING.to_owned(), value });
     Ok(policy)
 }
@@ -144,10 +222,10 @@ async fn information(State(plane): State<Plane>) -> Json<AuthenticationInformati
 
 /// Gets password policy for a user type
 #[utoipa::path(get, path = "/identity/api/authentication/password-policy/{userType}", operation_id = "GetPasswordPolicy", tag = "Authentication",
-    params(("userType" = String, Path, description = "Personal or Service")), responses((status = 200, body = PasswordPolicy)))]
-async fn password_policy(State(plane): State<Plane>, Path(user_type): Path<String>) -> Result<Json<PasswordPolicy>, Problem> {
+    params(("userType" = String, Path, description = "Personal or Service")), responses((status = 200, body = PasswordPolicyResponse)))]
+async fn password_policy(State(plane): State<Plane>, Path(user_type): Path<String>) -> Result<Json<PasswordPolicyResponse>, Problem> {
     let kind = kind_of(&user_type)?;
-    Ok(Json(PasswordPolicy::of(&*plane.state().await?, kind)))
+    Ok(Json(PasswordPolicy::of(&*plane.state().await?, kind).into()))
 }
 
 /// Updates password policy for a user type
@@ -155,34 +233,34 @@ async fn password_policy(State(plane): State<Plane>, Path(user_type): Path<Strin
 /// It holds for passwords that are set from then on, and at once for their age and for guessing.
 #[utoipa::path(put, path = "/identity/api/authentication/password-policy/{userType}", operation_id = "UpdatePasswordPolicy", tag = "Authentication",
     params(("userType" = String, Path, description = "Personal or Service")), request_body = UpdatePasswordPolicyRequest,
-    responses((status = 200, body = PasswordPolicy)))]
+    responses((status = 200, body = PasswordPolicyResponse)))]
 async fn update_password_policy(
     State(plane): State<Plane>,
     caller: Caller,
     Path(user_type): Path<String>,
     OptionalBody(request): OptionalBody<UpdatePasswordPolicyRequest>,
-) -> Result<Json<PasswordPolicy>, Problem> {
+) -> Result<Json<PasswordPolicyResponse>, Problem> {
     let kind = kind_of(&user_type)?;
     let request = request.ok_or_else(|| Problem::invalid().field("", "A request body is needed."))?;
     let policy = plane.write(&caller, |draft| Ok(password_policy_change(draft, kind, request))).await?;
     tell(&plane, &caller, "policy.lifecycle.update", Target::setting(PasswordPolicy::setting(kind))).await;
-    Ok(Json(policy))
+    Ok(Json(policy.into()))
 }
 
 /// Get session policy
 #[utoipa::path(get, path = "/identity/api/authentication/session-policy", operation_id = "GetSessionPolicy", tag = "Authentication",
-    responses((status = 200, body = SessionPolicy)))]
-async fn session_policy(State(plane): State<Plane>) -> Result<Json<SessionPolicy>, Problem> {
-    Ok(Json(SessionPolicy::of(&*plane.state().await?)))
+    responses((status = 200, body = SessionPolicyResponse)))]
+async fn session_policy(State(plane): State<Plane>) -> Result<Json<SessionPolicyResponse>, Problem> {
+    Ok(Json(SessionPolicy::of(&*plane.state().await?).into()))
 }
 
 /// Update session policy
 #[utoipa::path(put, path = "/identity/api/authentication/session-policy", operation_id = "UpdateSessionPolicy", tag = "Authentication",
-    request_body = UpdateSessionPolicyRequest, responses((status = 200, body = SessionPolicy)))]
-async fn update_session_policy(State(plane): State<Plane>, caller: Caller, Body(request): Body<UpdateSessionPolicyRequest>) -> Result<Json<SessionPolicy>, Problem> {
+    request_body = UpdateSessionPolicyRequest, responses((status = 200, body = SessionPolicyResponse)))]
+async fn update_session_policy(State(plane): State<Plane>, caller: Caller, Body(request): Body<UpdateSessionPolicyRequest>) -> Result<Json<SessionPolicyResponse>, Problem> {
     let policy = plane.write(&caller, |draft| session_policy_change(draft, &request)).await?;
     tell(&plane, &caller, "policy.lifecycle.update", Target::setting(SessionPolicy::SETTING)).await;
-    Ok(Json(policy))
+    Ok(Json(policy.into()))
 }
 
 #[cfg(test)]
@@ -190,7 +268,6 @@ mod tests {
     use super::super::accounts::tests::draft;
     use super::*;
     use crate::control::body;
-    use serde_json::json;
 
     fn policy(min_length: u32) -> serde_json::Value {
         json!({"conditions": {
@@ -205,7 +282,7 @@ mod tests {
         let mut draft = draft();
         let request = body::read(&policy(20)).unwrap();
         let set = password_policy_change(&mut draft, UserKind::Service, request);
-        assert_eq!(serde_json::to_value(&set).unwrap(), policy(20));
+        assert_eq!(serde_json::to_value(PasswordPolicyResponse::from(set.clone())).unwrap(), policy(20));
         assert_eq!(PasswordPolicy::of(&draft, UserKind::Service), set);
         assert_eq!(PasswordPolicy::of(&draft, UserKind::Personal), PasswordPolicy::default());
         assert!(kind_of("Robot").is_err());
@@ -229,6 +306,7 @@ mod tests {
         assert!(session_policy_change(&mut draft, &request(Some(59))).is_err());
         let set = session_policy_change(&mut draft, &request(None)).unwrap();
         assert_eq!(SessionPolicy::of(&draft), set);
-        assert_eq!(serde_json::to_value(set).unwrap(), json!({"maxSessionIdleMinutes": 60}));
+        assert_eq!(set.max_session_lifetime_minutes, None);
+        assert_eq!(serde_json::to_value(SessionPolicyResponse::from(set)).unwrap(), json!({"maxSessionIdleMinutes": 60}));
     }
 }
