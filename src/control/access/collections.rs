@@ -4,7 +4,7 @@ use super::super::body::Body;
 use super::super::caller::{Activity, Caller};
 use super::super::parameters::Parameters;
 use super::super::plane::Plane;
-use super::super::problem::{Code, Problem};
+use super::super::problem::{Code, Problem, ProblemDetails};
 use super::super::wire::{Link, ResourceList};
 use super::holdings::{self, Holdings};
 use super::ids::{References, ResourceId, id_in, scoped};
@@ -126,7 +126,7 @@ async fn page(State(plane): State<Plane>, caller: Caller, uri: Uri, parameters: 
 /// Makes a collection in the scope `default`.
 #[utoipa::path(post, path = "/access/api/policycollections", operation_id = "CreatePolicyCollection", tag = "Policies",
     request_body = PolicyCollectionCreationRequest,
-    responses((status = 201, description = "The collection.", body = PolicyCollectionResponse), (status = 409, description = "There is one of that code.")))]
+    responses((status = 201, description = "The collection.", body = PolicyCollectionResponse), (status = 409, description = "There is one of that code.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn create(
     State(plane): State<Plane>,
     caller: Caller,
@@ -141,7 +141,7 @@ async fn create(
 /// One collection.
 #[utoipa::path(get, path = "/access/api/policycollections/{code}", operation_id = "GetPolicyCollection", tag = "Policies",
     params(("code" = String, Path, description = "The code."), ("scope" = Option<String>, Query, description = "The scope; `default` unless said.")),
-    responses((status = 200, description = "The collection.", body = PolicyCollectionResponse), (status = 404, description = "There is none.")))]
+    responses((status = 200, description = "The collection.", body = PolicyCollectionResponse), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn read(State(plane): State<Plane>, caller: Caller, Path(code): Path<String>, parameters: Parameters) -> Result<Json<PolicyCollectionResponse>, Problem> {
     let state = plane.state().await?;
     let collection = found(&state, &id_in(parameters.text("scope")?, &code))?;
@@ -157,7 +157,7 @@ async fn read(State(plane): State<Plane>, caller: Caller, Path(code): Path<Strin
 #[utoipa::path(put, path = "/access/api/policycollections/{code}", operation_id = "UpdatePolicyCollection", tag = "Policies",
     params(("code" = String, Path, description = "The code."), ("scope" = Option<String>, Query, description = "The scope; `default` unless said.")),
     request_body = PolicyCollectionUpdateRequest,
-    responses((status = 200, description = "The collection.", body = PolicyCollectionResponse), (status = 404, description = "There is none.")))]
+    responses((status = 200, description = "The collection.", body = PolicyCollectionResponse), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn update(
     State(plane): State<Plane>,
     caller: Caller,
@@ -174,7 +174,7 @@ async fn update(
 /// Deletes a collection that no role, user-role or other collection has.
 #[utoipa::path(delete, path = "/access/api/policycollections/{code}", operation_id = "DeletePolicyCollection", tag = "Policies",
     params(("code" = String, Path, description = "The code."), ("scope" = Option<String>, Query, description = "The scope; `default` unless said.")),
-    responses((status = 204, description = "It is gone."), (status = 404, description = "There is none.")))]
+    responses((status = 204, description = "It is gone."), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn delete(State(plane): State<Plane>, caller: Caller, Path(code): Path<String>, parameters: Parameters) -> Result<StatusCode, Problem> {
     let id = id_in(parameters.text("scope")?, &code);
     plane.write(&caller, |draft| deletion(draft, &caller, &id)).await?;
@@ -187,7 +187,7 @@ async fn delete(State(plane): State<Plane>, caller: Caller, Path(code): Path<Str
 #[utoipa::path(post, path = "/access/api/policycollections/{code}/add", operation_id = "AddToPolicyCollection", tag = "Policies",
     params(("code" = String, Path, description = "The code."), ("scope" = Option<String>, Query, description = "The scope; `default` unless said.")),
     request_body = ContentRequest,
-    responses((status = 200, description = "The collection.", body = PolicyCollectionResponse), (status = 404, description = "There is none.")))]
+    responses((status = 200, description = "The collection.", body = PolicyCollectionResponse), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn add(
     State(plane): State<Plane>,
     caller: Caller,
@@ -205,7 +205,7 @@ async fn add(
 #[utoipa::path(post, path = "/access/api/policycollections/{code}/remove", operation_id = "RemoveFromPolicyCollection", tag = "Policies",
     params(("code" = String, Path, description = "The code."), ("scope" = Option<String>, Query, description = "The scope; `default` unless said.")),
     request_body = ContentRequest,
-    responses((status = 200, description = "The collection.", body = PolicyCollectionResponse), (status = 404, description = "There is none.")))]
+    responses((status = 200, description = "The collection.", body = PolicyCollectionResponse), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn remove(
     State(plane): State<Plane>,
     caller: Caller,

@@ -1,5 +1,6 @@
 //! What the Access API says of itself: its operations, and what of it policies can be about.
 
+use super::super::access_metadata;
 use super::super::caller::Caller;
 use super::super::plane::Plane;
 use super::super::problem::Problem;
@@ -106,7 +107,7 @@ async fn resources(State(plane): State<Plane>, _: Caller) -> Result<Json<Resourc
     responses((status = 200, description = "The operations.", body = ServiceApiEndpoints)))]
 async fn endpoints(State(plane): State<Plane>, _: Caller) -> Json<ServiceApiEndpoints> {
     // The routes say it themselves, so that the list cannot be of other operations.
-    static OPERATIONS: LazyLock<Vec<ApiEndpoint>> = LazyLock::new(|| described(super::routes()));
+    static OPERATIONS: LazyLock<Vec<ApiEndpoint>> = LazyLock::new(|| described(super::routes().merge(access_metadata::routes())));
     let href = plane.settings.href("/access/api/metadata/endpoints");
     Json(ServiceApiEndpoints { application: APPLICATION.to_owned(), endpoints: OPERATIONS.clone(), href, links: Vec::new() })
 }

@@ -1,7 +1,8 @@
 //! What a role or user-role consists of, on the wire, and its way into what is kept.
 
+use super::super::defaults::administrator;
 use super::super::problem::Problem;
-use super::ids::{References, ResourceId, administrator, scoped};
+use super::ids::{References, ResourceId, scoped};
 use crate::store::{PolicyIds, Resource, ScopedId, State, SupervisedRoles};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -65,7 +66,7 @@ impl From<PolicyIdRoleResource> for PolicyIds {
 /// Both members or none, references that lead nowhere, a role that supervises itself.
 pub(super) fn of_role(state: &State, id: &ScopedId, request: RoleResourceRequest) -> Result<Resource, Problem> {
     match (request.policy_id_role_resource, request.non_transitive_supervisor_role_resource) {
-        (Some(own), None) => of_policies(state, own, "resource.policyIdRoleResource"),
+        (Some(own), None) => of_policies(References::to(state), own, "resource.policyIdRoleResource"),
         (None, Some(supervised)) => of_supervisor(state, id, supervised.roles.into_iter().map(ScopedId::from).collect()),
         (Some(_), Some(_)) => Err(Problem::invalid().field("resource", "Either policyIdRoleResource or nonTransitiveSupervisorRoleResource, not both.")),
         (None, None) => Err(Problem::invalid().field("resource", "One of policyIdRoleResource and nonTransitiveSupervisorRoleResource is required.")),
@@ -76,9 +77,9 @@ pub(super) fn of_role(state: &State, id: &ScopedId, request: RoleResourceRequest
 ///
 /// # Errors
 /// References that lead nowhere.
-pub(super) fn of_policies(state: &State, request: PolicyIdRoleResource, field: &str) -> Result<Resource, Problem> {
+pub(super) fn of_policies(references: References<'_>, request: PolicyIdRoleResource, field: &str) -> Result<Resource, Problem> {
     let ids = PolicyIds::from(request);
-    let references = References::to(state).policies(&format!("{field}.policies"), &ids.policies);
+    let references = references.policies(&format!("{field}.policies"), &ids.policies);
     references.collections(&format!("{field}.policyCollections"), &ids.policy_collections).check()?;
     Ok(Resource { policy_id_role_resource: Some(ids), non_transitive_supervisor_role_resource: None })
 }

@@ -1,5 +1,6 @@
 //! Ids on the wire, and where they lead: what names nothing is refused, so that no snapshot can dangle.
 
+use super::super::defaults::administrator;
 use super::super::problem::{Code, Problem};
 use crate::store::{ScopedId, State};
 use serde::{Deserialize, Serialize};
@@ -7,11 +8,6 @@ use utoipa::ToSchema;
 
 /// The scope of what does not name one.
 pub(super) const DEFAULT_SCOPE: &str = "default";
-/// The scope of the role that is built in.
-const ADMINISTRATOR_SCOPE: &str = "LUSID_SYSTEM";
-/// Its code, which no other role may have: in tokens a role of the default scope goes by its code alone.
-const ADMINISTRATOR_CODE: &str = "lusid-administrator";
-
 /// The id of a policy, a policy collection, a policy template or a role.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct ResourceId {
@@ -39,25 +35,29 @@ pub(super) fn id_in(scope: Option<&str>, code: &str) -> ScopedId {
     ScopedId::new(scope.unwrap_or(DEFAULT_SCOPE), code)
 }
 
-/// `LUSID_SYSTEM/lusid-administrator`.
-pub(super) fn administrator() -> ScopedId {
-    ScopedId::new(ADMINISTRATOR_SCOPE, ADMINISTRATOR_CODE)
-}
-
-/// Whether a code is kept from roles that are made.
+/// Whether a code is kept from roles that are made: in tokens a role of the default scope goes by its code alone.
 pub(super) fn is_reserved_for_roles(code: &str) -> bool {
-    code.eq_ignore_ascii_case(ADMINISTRATOR_CODE)
+    code.eq_ignore_ascii_case(&administrator().code)
 }
 
 /// Gathers references that lead nowhere. The code is that of the first kind that is missing.
 pub(super) struct References<'s> {
     state: &'s State,
     missing: Option<Problem>,
+    /// Whether scopes in which nothing can be made here are passed over.
+    passes_foreign_scopes: bool,
 }
 
 impl<'s> References<'s> {
     pub(super) const fn to(state: &'s State) -> Self {
-        Self { state, missing: None }
+        Self { state, missing: None, passes_foreign_scopes: false }
+    }
+
+    /// Passes over what is in scopes other than `default` and `LUSID_SYSTEM`: nothing can be made there by the API, so it may be yet to come
+    /// from elsewhere. The snapshot leaves it out until it is there.
+    pub(super) const fn passing_foreign_scopes(mut self) -> Self {
+        self.passes_foreign_scopes = true;
+        self
     }
 
     /// Policies, listed at that field.
@@ -79,7 +79,8 @@ impl<'s> References<'s> {
     }
 
     fn each(mut self, field: &str, ids: &[ScopedId], code: Code, kind: &str, is_there: impl Fn(&ScopedId) -> bool) -> Self {
-        for (index, id) in ids.iter().enumerate().filter(|(_, id)| !is_there(id)) {
+        let is_foreign = |id: &ScopedId| self.passes_foreign_scopes && id.scope != DEFAULT_SCOPE && id.scope != administrator().scope;
+        for (index, id) in ids.iter().enumerate().filter(|(_, id)| !is_there(id) && !is_foreign(id)) {
             let missing = self.missing.get_or_insert_with(|| Problem::of(code));
             missing.report(format!("{field}[{index}]"), format!("There is no {kind} `{id}`."));
         }

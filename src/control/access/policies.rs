@@ -7,7 +7,7 @@ use super::super::body::Body;
 use super::super::caller::{Activity, Caller};
 use super::super::parameters::Parameters;
 use super::super::plane::Plane;
-use super::super::problem::{Code, Problem};
+use super::super::problem::{Code, Problem, ProblemDetails};
 use super::super::wire::{Link, ResourceList};
 use super::conditions::{ForSpec, IfExpression};
 use super::ids::{ResourceId, id_in};
@@ -186,7 +186,7 @@ async fn page(State(plane): State<Plane>, caller: Caller, uri: Uri, parameters: 
 /// Makes a policy in the scope `default`.
 #[utoipa::path(post, path = "/access/api/policies", operation_id = "CreatePolicy", tag = "Policies",
     request_body = PolicyCreationRequest,
-    responses((status = 201, description = "The policy.", body = PolicyResponse), (status = 409, description = "There is one of that code.")))]
+    responses((status = 201, description = "The policy.", body = PolicyResponse), (status = 409, description = "There is one of that code.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn create(State(plane): State<Plane>, caller: Caller, Body(request): Body<PolicyCreationRequest>) -> Result<(StatusCode, Json<PolicyResponse>), Problem> {
     let policy = plane.write(&caller, |draft| creation(draft, &caller, request)).await?;
     Ok((StatusCode::CREATED, Json(policy)))
@@ -198,7 +198,7 @@ async fn create(State(plane): State<Plane>, caller: Caller, Body(request): Body<
 #[utoipa::path(get, path = "/access/api/policies/{code}", operation_id = "GetPolicy", tag = "Policies",
     params(("code" = String, Path, description = "The code."), ("scope" = Option<String>, Query, description = "The scope; `default` unless said."),
         lists::AsAtParameter),
-    responses((status = 200, description = "The policy.", body = PolicyResponse), (status = 404, description = "There is none.")))]
+    responses((status = 200, description = "The policy.", body = PolicyResponse), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn read(State(plane): State<Plane>, caller: Caller, Path(code): Path<String>, parameters: Parameters) -> Result<Json<PolicyResponse>, Problem> {
     lists::as_at(&parameters)?;
     let state = plane.state().await?;
@@ -215,7 +215,7 @@ async fn read(State(plane): State<Plane>, caller: Caller, Path(code): Path<Strin
 #[utoipa::path(put, path = "/access/api/policies/{code}", operation_id = "UpdatePolicy", tag = "Policies",
     params(("code" = String, Path, description = "The code."), ("scope" = Option<String>, Query, description = "The scope; `default` unless said.")),
     request_body = PolicyUpdateRequest,
-    responses((status = 200, description = "The policy.", body = PolicyResponse), (status = 404, description = "There is none.")))]
+    responses((status = 200, description = "The policy.", body = PolicyResponse), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn update(
     State(plane): State<Plane>,
     caller: Caller,
@@ -232,7 +232,7 @@ async fn update(
 /// Deletes a policy that no role, user-role or collection has.
 #[utoipa::path(delete, path = "/access/api/policies/{code}", operation_id = "DeletePolicy", tag = "Policies",
     params(("code" = String, Path, description = "The code."), ("scope" = Option<String>, Query, description = "The scope; `default` unless said.")),
-    responses((status = 204, description = "It is gone."), (status = 404, description = "There is none.")))]
+    responses((status = 204, description = "It is gone."), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn delete(State(plane): State<Plane>, caller: Caller, Path(code): Path<String>, parameters: Parameters) -> Result<StatusCode, Problem> {
     let id = id_in(parameters.text("scope")?, &code);
     plane.write(&caller, |draft| deletion(draft, &caller, &id)).await?;

@@ -3,7 +3,7 @@
 //! `LUSID_SYSTEM/lusid-administrator` is always the first and cannot be moved; it counts also where it
 //! is not kept, so that no other role ever has the index 1.
 
-use super::ids::administrator;
+use super::super::defaults::administrator;
 use crate::store::{Draft, Role, ScopedId, State};
 use std::sync::Arc;
 

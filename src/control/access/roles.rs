@@ -4,7 +4,7 @@ use super::super::body::Body;
 use super::super::caller::Caller;
 use super::super::parameters::Parameters;
 use super::super::plane::Plane;
-use super::super::problem::{Code, Problem};
+use super::super::problem::{Code, Problem, ProblemDetails};
 use super::super::wire::{self, Link};
 use super::holders::{self, RoleResourceRequest, RoleResourceResponse};
 use super::holdings::{self, Holdings};
@@ -115,7 +115,7 @@ async fn list(State(plane): State<Plane>, _: Caller, parameters: Parameters) -> 
 /// Makes a role in the scope `default`, weaker than all others. Who has it says the role of the same code in the Identity API.
 #[utoipa::path(post, path = "/access/api/roles", operation_id = "CreateRole", tag = "Roles",
     request_body = RoleCreationRequest,
-    responses((status = 201, description = "The role.", body = RoleResponse), (status = 409, description = "There is one of that code.")))]
+    responses((status = 201, description = "The role.", body = RoleResponse), (status = 409, description = "There is one of that code.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn create(State(plane): State<Plane>, caller: Caller, Body(request): Body<RoleCreationRequest>) -> Result<(StatusCode, Json<RoleResponse>), Problem> {
     let role = plane.write(&caller, |draft| creation(draft, &caller, request)).await?;
     Ok((StatusCode::CREATED, Json(role)))
@@ -126,7 +126,7 @@ async fn create(State(plane): State<Plane>, caller: Caller, Body(request): Body<
 /// One role.
 #[utoipa::path(get, path = "/access/api/roles/{code}", operation_id = "GetRole", tag = "Roles",
     params(("code" = String, Path, description = "The code."), ("scope" = Option<String>, Query, description = "The scope; `default` unless said.")),
-    responses((status = 200, description = "The role.", body = RoleResponse), (status = 404, description = "There is none.")))]
+    responses((status = 200, description = "The role.", body = RoleResponse), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn read(State(plane): State<Plane>, _: Caller, Path(code): Path<String>, parameters: Parameters) -> Result<Json<RoleResponse>, Problem> {
     let state = plane.state().await?;
     let role = found(&state, &id_in(parameters.text("scope")?, &code))?;
@@ -144,7 +144,7 @@ async fn read(State(plane): State<Plane>, _: Caller, Path(code): Path<String>, p
         ("afterScope" = Option<String>, Query, description = "The scope of the role that this one is to be directly weaker than; `default` unless said."),
         ("afterCode" = Option<String>, Query, description = "The code of the role that this one is to be directly weaker than.")),
     request_body = RoleUpdateRequest,
-    responses((status = 200, description = "The role.", body = RoleResponse), (status = 404, description = "There is none.")))]
+    responses((status = 200, description = "The role.", body = RoleResponse), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn update(
     State(plane): State<Plane>,
     caller: Caller,
@@ -162,7 +162,7 @@ async fn update(
 /// Deletes a role that no other role supervises. Whoever has it keeps it by name, without rights.
 #[utoipa::path(delete, path = "/access/api/roles/{code}", operation_id = "DeleteRole", tag = "Roles",
     params(("code" = String, Path, description = "The code."), ("scope" = Option<String>, Query, description = "The scope; `default` unless said.")),
-    responses((status = 204, description = "It is gone."), (status = 404, description = "There is none.")))]
+    responses((status = 204, description = "It is gone."), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn delete(State(plane): State<Plane>, caller: Caller, Path(code): Path<String>, parameters: Parameters) -> Result<StatusCode, Problem> {
     let id = id_in(parameters.text("scope")?, &code);
     plane.write(&caller, |draft| deletion(draft, &caller, &id)).await?;
@@ -175,7 +175,7 @@ async fn delete(State(plane): State<Plane>, caller: Caller, Path(code): Path<Str
 #[utoipa::path(post, path = "/access/api/roles/{scope}/{code}/policycollections", operation_id = "AddPolicyCollectionToRole", tag = "Roles",
     params(("scope" = String, Path, description = "The scope."), ("code" = String, Path, description = "The code.")),
     request_body = AddPolicyCollectionToRoleRequest,
-    responses((status = 200, description = "The role.", body = RoleResponse), (status = 404, description = "There is none.")))]
+    responses((status = 200, description = "The role.", body = RoleResponse), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn add_collections(
     State(plane): State<Plane>,
     caller: Caller,
@@ -193,7 +193,7 @@ async fn add_collections(
     params(("scope" = String, Path, description = "The scope."), ("code" = String, Path, description = "The code."),
         ("policycollectionscope" = String, Path, description = "The scope of the collection."),
         ("policycollectioncode" = String, Path, description = "The code of the collection.")),
-    responses((status = 200, description = "The role.", body = RoleResponse), (status = 404, description = "There is no such role, or it has no such collection.")))]
+    responses((status = 200, description = "The role.", body = RoleResponse), (status = 404, description = "There is no such role, or it has no such collection.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn remove_collection(
     State(plane): State<Plane>,
     caller: Caller,

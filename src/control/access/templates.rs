@@ -4,7 +4,7 @@ use super::super::body::{Body, OptionalBody};
 use super::super::caller::Caller;
 use super::super::parameters::Parameters;
 use super::super::plane::Plane;
-use super::super::problem::{Code, Problem};
+use super::super::problem::{Code, Problem, ProblemDetails};
 use super::super::wire::ResourceList;
 use super::generation::{self, GeneratePolicyFromTemplateRequest, GeneratedPolicyComponents};
 use super::ids::id_in;
@@ -107,7 +107,7 @@ async fn list(State(plane): State<Plane>, _: Caller, uri: Uri, parameters: Param
 #[utoipa::path(post, path = "/access/api/policytemplates", operation_id = "CreatePolicyTemplate", tag = "PolicyTemplates",
     extensions(("x-status" = json!("EXPERIMENTAL"))),
     request_body = PolicyTemplateCreationRequest,
-    responses((status = 201, description = "The template.", body = PolicyTemplateResponse), (status = 409, description = "There is one of that code.")))]
+    responses((status = 201, description = "The template.", body = PolicyTemplateResponse), (status = 409, description = "There is one of that code.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn create(
     State(plane): State<Plane>,
     caller: Caller,
@@ -142,7 +142,7 @@ async fn generate(
     extensions(("x-status" = json!("EXPERIMENTAL"))),
     params(("code" = String, Path, description = "The code."), ("scope" = Option<String>, Query, description = "The scope; `default` unless said."),
         lists::AsAtParameter),
-    responses((status = 200, description = "The template.", body = PolicyTemplateResponse), (status = 404, description = "There is none.")))]
+    responses((status = 200, description = "The template.", body = PolicyTemplateResponse), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn read(State(plane): State<Plane>, _: Caller, Path(code): Path<String>, parameters: Parameters) -> Result<Json<PolicyTemplateResponse>, Problem> {
     lists::as_at(&parameters)?;
     let state = plane.state().await?;
@@ -157,7 +157,7 @@ async fn read(State(plane): State<Plane>, _: Caller, Path(code): Path<String>, p
     extensions(("x-status" = json!("EXPERIMENTAL"))),
     params(("code" = String, Path, description = "The code.")),
     request_body = Option<PolicyTemplateUpdateRequest>,
-    responses((status = 200, description = "The template.", body = PolicyTemplateResponse), (status = 404, description = "There is none.")))]
+    responses((status = 200, description = "The template.", body = PolicyTemplateResponse), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn update(
     State(plane): State<Plane>,
     caller: Caller,
@@ -173,7 +173,7 @@ async fn update(
 #[utoipa::path(delete, path = "/access/api/policytemplates/{code}", operation_id = "DeletePolicyTemplate", tag = "PolicyTemplates",
     extensions(("x-status" = json!("EXPERIMENTAL"))),
     params(("code" = String, Path, description = "The code."), ("scope" = Option<String>, Query, description = "The scope; `default` unless said.")),
-    responses((status = 204, description = "It is gone."), (status = 404, description = "There is none.")))]
+    responses((status = 204, description = "It is gone."), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn delete(State(plane): State<Plane>, caller: Caller, Path(code): Path<String>, parameters: Parameters) -> Result<StatusCode, Problem> {
     let id = id_in(parameters.text("scope")?, &code);
     plane.write(&caller, |draft| if draft.remove::<PolicyTemplate>(&id.key()) { Ok(()) } else { Err(missing(&id)) }).await?;

@@ -4,7 +4,7 @@ use super::super::body::Body;
 use super::super::caller::Caller;
 use super::super::parameters::Parameters;
 use super::super::plane::Plane;
-use super::super::problem::{Code, Problem};
+use super::super::problem::{Code, Problem, ProblemDetails};
 use super::super::wire::{Link, ResourceList};
 use super::holders::{self, PolicyIdRoleResource, RoleResourceResponse};
 use super::holdings::{self, Holdings};
@@ -91,8 +91,8 @@ async fn list(State(plane): State<Plane>, _: Caller, uri: Uri, parameters: Param
 /// Gives a user policies directly. Every user has at most one user-role; an empty one, as the first sign-in makes it, is filled.
 #[utoipa::path(post, path = "/access/api/userroles", operation_id = "CreateUserRole", tag = "UserRoles",
     request_body = UserRoleCreationRequest,
-    responses((status = 200, description = "The user-role.", body = UserRoleResponse), (status = 404, description = "There is no such user."),
-        (status = 409, description = "The user has one.")))]
+    responses((status = 200, description = "The user-role.", body = UserRoleResponse),
+        (status = 409, description = "The user has one.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn create(State(plane): State<Plane>, caller: Caller, Body(request): Body<UserRoleCreationRequest>) -> Result<Json<UserRoleResponse>, Problem> {
     plane.write(&caller, |draft| creation(draft, &caller, request)).await.map(Json)
 }
@@ -102,7 +102,7 @@ async fn create(State(plane): State<Plane>, caller: Caller, Body(request): Body<
 /// The user-role of one user.
 #[utoipa::path(get, path = "/access/api/userroles/{userid}", operation_id = "GetUserRole", tag = "UserRoles",
     params(("userid" = String, Path, description = "The id of the user.")),
-    responses((status = 200, description = "The user-role.", body = UserRoleResponse), (status = 404, description = "There is none.")))]
+    responses((status = 200, description = "The user-role.", body = UserRoleResponse), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn read(State(plane): State<Plane>, _: Caller, Path(user): Path<String>) -> Result<Json<UserRoleResponse>, Problem> {
     let role = found(&*plane.state().await?, &user)?;
     Ok(Json(UserRoleResponse::from(&*role)))
@@ -113,7 +113,7 @@ async fn read(State(plane): State<Plane>, _: Caller, Path(user): Path<String>) -
 /// Takes from a user everything that they had directly.
 #[utoipa::path(delete, path = "/access/api/userroles/{userid}", operation_id = "DeleteUserRole", tag = "UserRoles",
     params(("userid" = String, Path, description = "The id of the user.")),
-    responses((status = 204, description = "It is gone."), (status = 404, description = "There is none.")))]
+    responses((status = 204, description = "It is gone."), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn delete(State(plane): State<Plane>, caller: Caller, Path(user): Path<String>) -> Result<StatusCode, Problem> {
     plane.write(&caller, |draft| deletion(draft, &caller, &user)).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -125,7 +125,7 @@ async fn delete(State(plane): State<Plane>, caller: Caller, Path(user): Path<Str
 #[utoipa::path(post, path = "/access/api/userroles/{userid}/update", operation_id = "UpdateUserRole", tag = "UserRoles",
     params(("userid" = String, Path, description = "The id of the user.")),
     request_body = UserRoleUpdateRequest,
-    responses((status = 200, description = "The user-role.", body = UserRoleResponse), (status = 404, description = "There is none.")))]
+    responses((status = 200, description = "The user-role.", body = UserRoleResponse), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn update(
     State(plane): State<Plane>,
     caller: Caller,
@@ -141,7 +141,7 @@ async fn update(
 #[utoipa::path(post, path = "/access/api/userroles/{userid}/policies", operation_id = "AddPolicyToUserRole", tag = "UserRoles",
     params(("userid" = String, Path, description = "The id of the user.")),
     request_body = AddPolicyToRoleRequest,
-    responses((status = 200, description = "The user-role.", body = UserRoleResponse), (status = 404, description = "There is none.")))]
+    responses((status = 200, description = "The user-role.", body = UserRoleResponse), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn add_policies(
     State(plane): State<Plane>,
     caller: Caller,
@@ -159,7 +159,7 @@ async fn add_policies(
     tag = "UserRoles",
     params(("userid" = String, Path, description = "The id of the user."), ("policyScope" = String, Path, description = "The scope of the policy."),
         ("policyCode" = String, Path, description = "The code of the policy.")),
-    responses((status = 204, description = "It is gone."), (status = 404, description = "There is no such user-role, or it has no such policy.")))]
+    responses((status = 204, description = "It is gone."), (status = 404, description = "There is no such user-role, or it has no such policy.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn remove_policy(State(plane): State<Plane>, caller: Caller, Path((user, scope, code)): Path<(String, String, String)>) -> Result<StatusCode, Problem> {
     plane.write(&caller, |draft| removal(draft, &caller, &user, (Code::PolicyMissing, &ScopedId::new(scope, code)))).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -171,7 +171,7 @@ async fn remove_policy(State(plane): State<Plane>, caller: Caller, Path((user, s
 #[utoipa::path(post, path = "/access/api/userroles/{userid}/policycollections", operation_id = "AddPolicyCollectionToUserRole", tag = "UserRoles",
     params(("userid" = String, Path, description = "The id of the user.")),
     request_body = AddPolicyCollectionToRoleRequest,
-    responses((status = 200, description = "The user-role.", body = UserRoleResponse), (status = 404, description = "There is none.")))]
+    responses((status = 200, description = "The user-role.", body = UserRoleResponse), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn add_collections(
     State(plane): State<Plane>,
     caller: Caller,
@@ -190,7 +190,7 @@ async fn add_collections(
     params(("userid" = String, Path, description = "The id of the user."),
         ("policyCollectionScope" = String, Path, description = "The scope of the collection."),
         ("policyCollectionCode" = String, Path, description = "The code of the collection.")),
-    responses((status = 204, description = "It is gone."), (status = 404, description = "There is no such user-role, or it has no such collection.")))]
+    responses((status = 204, description = "It is gone."), (status = 404, description = "There is no such user-role, or it has no such collection.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn remove_collection(
     State(plane): State<Plane>,
     caller: Caller,
@@ -209,23 +209,25 @@ fn is_empty(role: &UserRole) -> bool {
     role.resource.policy_id_role_resource.as_ref().is_none_or(|own| own.policies.is_empty() && own.policy_collections.is_empty())
 }
 
-/// Makes the user-role of a user who has none, or an empty one.
+/// A user-role may be made before what it names: in scopes that others fill.
+const fn references(state: &Remembered) -> References<'_> {
+    References::to(state).passing_foreign_scopes()
+}
+
+/// Makes the user-role of a user who has none, or an empty one. The user need not be known here: users of other token issuers have user-roles too.
 pub(super) fn creation(draft: &mut Draft, caller: &Caller, request: UserRoleCreationRequest) -> Result<UserRoleResponse, Problem> {
     let user = request.user_id;
-    if !draft.users.has(&user) {
-        return Err(Problem::of(Code::TargetUserMissing).detail(format!("There is no user `{user}`.")));
-    }
     let before = draft.user_roles.find(&user).cloned();
     if before.as_ref().is_some_and(|role| !is_empty(role)) {
         return Err(Problem::of(Code::UserRoleExists).detail(format!("The user `{user}` has a user-role already; update it.")));
     }
-    let resource = holders::of_policies(draft, request.resource, "resource")?;
+    let resource = holders::of_policies(references(draft), request.resource, "resource")?;
     kept(draft, caller, before.as_deref(), UserRole { id: ScopedId::new(USERS_SCOPE, user), resource })
 }
 
 pub(super) fn replacement(draft: &mut Draft, caller: &Caller, user: &str, request: UserRoleUpdateRequest) -> Result<UserRoleResponse, Problem> {
     let before = found(draft, user)?;
-    let resource = holders::of_policies(draft, request.resource, "resource")?;
+    let resource = holders::of_policies(references(draft), request.resource, "resource")?;
     kept(draft, caller, Some(&before), UserRole { id: before.id.clone(), resource })
 }
 
@@ -238,7 +240,7 @@ pub(super) fn deletion(draft: &mut Draft, caller: &Caller, user: &str) -> Result
 
 pub(super) fn addition(draft: &mut Draft, caller: &Caller, user: &str, more: Holdings) -> Result<UserRoleResponse, Problem> {
     let before = found(draft, user)?;
-    References::to(draft).policies("policies", &more.policies).collections("policyCollections", &more.collections).check()?;
+    references(draft).policies("policies", &more.policies).collections("policyCollections", &more.collections).check()?;
     let mut role = (*before).clone();
     let own = holders::own_policies(&mut role.resource)?;
     holdings::add(&mut own.policies, more.policies);

@@ -24,7 +24,7 @@ fn the_operations_listed_are_those_that_clients_know() {
             status.and_then(Value::as_str).unwrap_or_default()
         )
     };
-    let listed = described(routes()).into_iter().map(wire).filter(|endpoint| !endpoint["path"].as_str().unwrap().contains("accessmetadata"));
+    let listed = described(routes()).into_iter().map(wire);
     let listed = listed.map(|endpoint| line(&endpoint["httpMethod"], &endpoint["path"], &endpoint["operation"], endpoint.get("status"))).collect();
     let expected = known().iter().map(|known| line(&known["method"], &known["path"], &known["operation"], known.get("status"))).collect();
     assert_eq!(sorted(listed), sorted(expected));

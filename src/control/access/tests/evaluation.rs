@@ -2,8 +2,9 @@
 
 use super::super::evaluation::{EvaluationRequests, RequestHeaders, evaluated};
 use super::super::me::{attached, sources};
-use super::super::{collections, ids, roles};
+use super::super::{collections, roles};
 use super::*;
+use crate::control::defaults;
 use crate::store::{Resource, UserRole};
 use http::HeaderMap;
 
@@ -212,7 +213,7 @@ fn own_policies_come_in_the_order_of_the_roles() {
     };
     draft.put(UserRole { id: crate::store::ScopedId::new("_users", "00u1"), resource });
     let list = |applications: &[&str]| -> Vec<String> {
-        let held = attached(&draft, &sources(&draft, &[ids::administrator(), id("high"), id("head"), id("gone")], "00u1"), applications);
+        let held = attached(&draft, &sources(&draft, &[defaults::administrator(), id("high"), id("head"), id("gone")], "00u1"), applications);
         let line =
             |policy: Value| format!("{} {} {} {}", policy["roleHierarchyIndex"], policy["sourceRole"]["code"], policy["id"]["code"], policy["policyType"]);
         held.into_iter().map(|policy| line(wire(policy)).replace('"', "")).collect()

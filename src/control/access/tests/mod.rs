@@ -9,18 +9,16 @@ mod snapshots;
 mod user_roles;
 
 use super::super::body;
-use super::super::caller::{Caller, Facts};
+use super::super::caller::Caller;
+use super::super::caller::testing;
+pub(super) use super::super::caller::testing::administrator;
 use super::super::problem::Problem;
 use super::super::wire::RequestId;
-use crate::authorize::{self, Identity};
-use crate::snapshot::{Snapshot, World};
 use crate::store::{Draft, State};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use std::sync::Arc;
 use utoipa::ToSchema;
 
 pub(super) fn now() -> Timestamp {
@@ -60,31 +58,18 @@ pub(super) fn wire<T: Serialize>(answer: T) -> Value {
     serde_json::to_value(answer).unwrap()
 }
 
-/// The user `00u1` of a snapshot with these members beside its users.
+/// The user `00u1` of a snapshot with these members.
 pub(super) fn caller(members: &Value) -> Caller {
-    let digest: [u8; 32] = Sha256::digest("token").into();
-    let sha256: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut snapshot = json!({
         "schema": "doorward.snapshot/1",
         "revision": 1,
         "issuedAt": "2026-11-21T00:00:00Z",
-        "users": [{ "id": "00u1", "login": "a@b.c", "type": "Personal", "status": "ACTIVE", "roles": [{ "code": "own" }] }],
-        "personalAccessTokens": [{ "sha256": sha256, "userId": "00u1" }]
+        "users": [{ "id": "00u1", "login": "a@b.c", "type": "Personal", "status": "ACTIVE", "roles": [{ "code": "own" }] }]
     });
     for (name, value) in members.as_object().unwrap() {
         snapshot[name] = value.clone();
     }
-    let snapshot = Snapshot::load(snapshot.to_string().as_bytes(), now()).unwrap();
-    let world = World { snapshot: Arc::new(snapshot), ..World::default() };
-    let user = authorize::Caller::find(&Identity::Opaque(digest), &world.snapshot.policies, now()).unwrap();
-    let (feature, request) = ("Access/access-test".to_owned(), RequestId("1".to_owned()));
-    Caller::new(Facts { user, world: Arc::new(world), token: None, by_personal_access_token: true, feature, request })
-}
-
-/// A caller who may do everything.
-pub(super) fn administrator() -> Caller {
-    let roles = json!([{ "scope": "LUSID_SYSTEM", "code": "lusid-administrator" }]);
-    caller(&json!({ "users": [{ "id": "00u1", "login": "a@b.c", "type": "Personal", "status": "ACTIVE", "roles": roles }] }))
+    testing::caller(&snapshot, "00u1")
 }
 
 /// A caller with a role that has these policies, given without their `id`.

@@ -1,10 +1,10 @@
 //! Roles: what they consist of, and their order.
 
-use super::super::ids;
 use super::super::ranks::Place;
 use super::super::roles::{addition, all, creation, deletion, place, removal, replacement};
 use super::super::{collections, holders};
 use super::*;
+use crate::control::defaults;
 use crate::control::parameters::Parameters;
 use crate::store::{Resource, Role, ScopedId, When};
 use proptest::prelude::*;
@@ -38,7 +38,7 @@ fn shift(draft: &mut Draft, code: &str, before: Option<&str>, after: Option<&str
 /// The administrator, as the first start makes it.
 fn built_in() -> Role {
     Role {
-        id: ids::administrator(),
+        id: defaults::administrator(),
         role_hierarchy_index: 1,
         description: None,
         resource: Resource::default(),
@@ -104,7 +104,7 @@ fn a_role_moves_directly_before_or_after_another() {
     // Where it stands already.
     shift(&mut draft, "r-3", Some("r-2"), Some("r-4")).unwrap();
     assert_eq!(codes(&draft), ["r-4", "r-3", "r-2", "r-1"]);
-    let first = Place { before: None, after: Some(ids::administrator()) };
+    let first = Place { before: None, after: Some(defaults::administrator()) };
     replacement(&mut draft, &administrator(), &id("r-1"), (request(role_body("r-1")), first)).unwrap();
     assert_eq!(codes(&draft), ["r-1", "r-4", "r-3", "r-2"]);
 }
@@ -122,7 +122,7 @@ fn a_place_that_is_none_is_refused() {
     ] {
         assert_eq!(denied_fields(shift(&mut draft, "r-1", before, after)), [field], "{before:?} {after:?}");
     }
-    let first = Place { before: Some(ids::administrator()), after: None };
+    let first = Place { before: Some(defaults::administrator()), after: None };
     assert_eq!(denied_fields(replacement(&mut draft, &administrator(), &id("r-1"), (request(role_body("r-1")), first))), ["beforeCode"]);
 }
 
@@ -132,14 +132,14 @@ fn a_scope_without_its_code_is_no_place() {
     assert_eq!(denied_fields(read("beforeScope=default")), ["beforeCode"]);
     assert_eq!(denied_fields(read("afterScope=default")), ["afterCode"]);
     let both = read("beforeCode=one&afterScope=LUSID_SYSTEM&afterCode=lusid-administrator").unwrap();
-    assert_eq!(both, Place { before: Some(id("one")), after: Some(ids::administrator()) });
+    assert_eq!(both, Place { before: Some(id("one")), after: Some(defaults::administrator()) });
 }
 
 #[test]
 fn nothing_changes_the_administrator() {
     let mut draft = with(&["r-1"]);
     draft.put(built_in());
-    let (caller, own) = (administrator(), ids::administrator());
+    let (caller, own) = (administrator(), defaults::administrator());
     let place = Place { before: None, after: Some(id("r-1")) };
     assert_eq!(refusal(replacement(&mut draft, &caller, &own, (request(role_body("-")), place))), (400, 152));
     assert_eq!(refusal(deletion(&mut draft, &caller, &own)), (400, 152));

@@ -14,11 +14,11 @@ fn word() -> impl Strategy<Value = Value> {
 }
 
 /// One of these, or something that is none of them.
-fn one_of(names: &'static [&'static str]) -> impl Strategy<Value = Value> {
+fn one_of(names: &'static [&'static str]) -> impl Strategy<Value = Value> + Clone {
     prop_oneof![9 => proptest::sample::select(names).prop_map(Value::from), 1 => Just(json!("Undefined")), 1 => Just(Value::Null)]
 }
 
-fn date() -> impl Strategy<Value = Value> {
+fn date() -> impl Strategy<Value = Value> + Clone {
     prop_oneof![
         8 => proptest::sample::select(&[
             "2024-01-01", "2024-02-29T23:59:59.9999999+14:00", "0001-01-01T00:00:00.0000000+00:00", "9999-12-31T23:59:59.9999999+00:00", "2024-01-01t00:00:00z",

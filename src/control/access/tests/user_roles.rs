@@ -4,28 +4,13 @@ use super::super::user_roles::{addition, creation, deletion, removal, replacemen
 use super::super::{collections, holdings::Holdings};
 use super::*;
 use crate::control::problem::Code;
-use crate::store::{PolicyIds, Resource, ScopedId, User, UserKind, UserRole, UserStatus};
+use crate::store::{PolicyIds, Resource, ScopedId, UserRole};
 
 const USER: &str = "00ubhkabcdW3DqjVG2p";
 
-fn with_user() -> Draft {
+fn with_policies() -> Draft {
     let mut draft = draft_with_policies(&["one", "two"]);
     collections::creation(&mut draft, &administrator(), request(json!({ "code": "bundle" }))).unwrap();
-    draft.put(User {
-        id: USER.to_owned(),
-        login: "a@b.c".to_owned(),
-        email_address: "a@b.c".to_owned(),
-        second_email_address: None,
-        first_name: "Ada".to_owned(),
-        last_name: "Lovelace".to_owned(),
-        kind: UserKind::Personal,
-        status: UserStatus::Provisioned,
-        user_expiry: None,
-        roles: Vec::new(),
-        alternative_user_ids: std::collections::BTreeMap::new(),
-        created: now(),
-        last_updated: now(),
-    });
     draft
 }
 
@@ -36,30 +21,43 @@ fn user_role(policies: &[&str]) -> Value {
 
 #[test]
 fn a_bare_resource_is_answered_wrapped() {
-    let made = wire(creation(&mut with_user(), &administrator(), request(user_role(&["one"]))).unwrap());
+    let made = wire(creation(&mut with_policies(), &administrator(), request(user_role(&["one"]))).unwrap());
     let own = json!({ "policies": [{ "scope": "default", "code": "one" }], "policyCollections": [{ "scope": "default", "code": "bundle" }] });
     assert_eq!(made, json!({ "resource": { "policyIdRoleResource": own }, "id": { "scope": "_users", "code": USER }, "links": [] }));
 }
 
 #[test]
-fn a_user_who_is_not_there_has_none() {
+fn a_user_without_one_has_none_to_change() {
+    assert_eq!(refusal(replacement(&mut with_policies(), &administrator(), USER, request(user_role(&[])))), (404, 660));
+    assert_eq!(refusal(addition(&mut with_policies(), &administrator(), USER, Holdings::default())), (404, 660));
+    assert_eq!(refusal(deletion(&mut with_policies(), &administrator(), USER)), (404, 660));
+}
+
+#[test]
+fn what_others_may_yet_bring_is_kept_and_grants_nothing_until_it_is_there() {
+    let mut draft = with_policies();
     let mut body = user_role(&[]);
-    body["userId"] = json!("00unobody");
-    assert_eq!(refusal(creation(&mut with_user(), &administrator(), request(body))), (404, 616));
-    assert_eq!(refusal(replacement(&mut with_user(), &administrator(), USER, request(user_role(&[])))), (404, 660));
-    assert_eq!(refusal(deletion(&mut with_user(), &administrator(), USER)), (404, 660));
+    let own = json!({ "policies": [{ "scope": "elsewhere", "code": "one" }], "policyCollections": [{ "scope": "elsewhere", "code": "bundle" }] });
+    body["resource"] = own.clone();
+    let made = wire(creation(&mut draft, &administrator(), request(body)).unwrap());
+    assert_eq!(made["resource"]["policyIdRoleResource"], own);
+    for scope in ["default", "LUSID_SYSTEM"] {
+        let mut body = user_role(&[]);
+        body["resource"]["policies"] = json!([{ "scope": scope, "code": "three" }]);
+        assert_eq!(denied_fields(replacement(&mut draft, &administrator(), USER, request(body))), ["resource.policies[0]"]);
+    }
 }
 
 #[test]
 fn references_that_lead_nowhere_are_named() {
-    let refused = creation(&mut with_user(), &administrator(), request(user_role(&["one", "three"])));
+    let refused = creation(&mut with_policies(), &administrator(), request(user_role(&["one", "three"])));
     assert_eq!(refusal(refused.as_ref().map_err(Clone::clone)), (400, 772));
     assert_eq!(denied_fields(refused), ["resource.policies[1]"]);
 }
 
 #[test]
 fn an_empty_one_is_filled_and_a_full_one_is_not_overwritten() {
-    let mut draft = with_user();
+    let mut draft = with_policies();
     let resource = Resource { policy_id_role_resource: Some(PolicyIds::default()), non_transitive_supervisor_role_resource: None };
     draft.put(UserRole { id: ScopedId::new("_users", USER), resource });
     creation(&mut draft, &administrator(), request(user_role(&["one"]))).unwrap();
@@ -70,7 +68,7 @@ fn an_empty_one_is_filled_and_a_full_one_is_not_overwritten() {
 
 #[test]
 fn policies_and_collections_come_and_go() {
-    let mut draft = with_user();
+    let mut draft = with_policies();
     let caller = administrator();
     creation(&mut draft, &caller, request(user_role(&["one"]))).unwrap();
     let more = |policies: &[&str], collections: &[&str]| Holdings {
@@ -90,7 +88,7 @@ fn policies_and_collections_come_and_go() {
 
 #[test]
 fn what_a_user_is_given_must_be_granted_to_the_caller() {
-    let mut draft = with_user();
+    let mut draft = with_policies();
     let caller = caller_with(&[allow_about_policies(&["Add"], "one")]);
     assert_eq!(refusal(creation(&mut draft, &caller, request(user_role(&["two"])))), (403, 186));
     creation(&mut draft, &caller, request(user_role(&["one"]))).unwrap();
