@@ -104,11 +104,6 @@ impl Caller {
         self.subject().role_names().any(|name| name == "LUSID_SYSTEM/lusid-administrator")
     }
 
-    /// What the policies say to a question about anything.
-    pub(super) fn asks(&self, question: &Question<'_>) -> bool {
-        self.subject().decide(question).granted
-    }
-
     /// Whether a policy may be shown.
     pub(super) fn sees_policy(&self, policy: &Policy) -> bool {
         self.sees("Policy", &policy.id, document(policy).as_ref())

@@ -4,11 +4,12 @@
 use super::caller::Caller;
 use super::insights::OwnDecisions;
 use super::oauth::OAuth;
+use super::oauth::signing::token_keys;
 use super::problem::{Code, Problem};
 use super::publication::Publication;
-use crate::observe::Metrics;
+use crate::observe::{Metrics, clock};
 use crate::snapshot::{World, WorldStore};
-use crate::store::{Author, Draft, KeyPurpose, State, Store, StoreError, WriteError};
+use crate::store::{Author, Draft, State, Store, StoreError, WriteError};
 use crate::token::KeySet;
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -66,8 +67,8 @@ pub(super) struct Parts {
     pub(super) oauth: OAuth,
     /// The configuration.
     pub(super) settings: Settings,
-    /// The public keys of the tokens, as long as the same keys are remembered.
-    pub(super) keys: Mutex<Option<(Vec<String>, Arc<KeySet>)>>,
+    /// The public keys of the tokens, with the document they were read from.
+    pub(super) keys: Mutex<Option<(String, Arc<KeySet>)>>,
 }
 
 impl std::ops::Deref for Plane {
@@ -140,17 +141,14 @@ impl Plane {
     /// # Errors
     /// 500 when a remembered key is none.
     pub(super) fn token_keys(&self) -> Result<Arc<KeySet>, Problem> {
-        let state = self.store.state();
-        let ours: Vec<_> = state.signing_keys.values().filter(|key| key.purpose == KeyPurpose::Tokens).collect();
-        let ids: Vec<String> = ours.iter().map(|key| key.kid.clone()).collect();
+        let document = token_keys(&self.store.state(), clock::now()).to_string();
         let broken = || Problem::of(Code::Internal);
         let mut known = self.keys.lock().map_err(|_| broken())?;
-        if let Some((_, keys)) = known.as_ref().filter(|(known, _)| *known == ids) {
+        if let Some((_, keys)) = known.as_ref().filter(|(known, _)| *known == document) {
             return Ok(Arc::clone(keys));
         }
-        let document = serde_json::json!({ "keys": ours.iter().map(|key| &key.public_key).collect::<Vec<_>>() });
-        let keys = Arc::new(KeySet::parse(document.to_string().as_bytes()).map_err(|_| broken())?);
-        *known = Some((ids, Arc::clone(&keys)));
+        let keys = Arc::new(KeySet::parse(document.as_bytes()).map_err(|_| broken())?);
+        *known = Some((document, Arc::clone(&keys)));
         Ok(keys)
     }
 }
@@ -159,7 +157,7 @@ impl Plane {
 #[cfg(test)]
 pub(super) async fn empty() -> Plane {
     let memory = crate::store::Location::Sqlite(":memory:".into());
-    let store = Store::open(&memory, crate::observe::clock::now).await.unwrap();
+    let store = Store::open(&memory, clock::now).await.unwrap();
     let metrics = Metrics::new(&crate::observe::Labels { entities: Vec::new(), issuers: Vec::new() }).unwrap();
     Plane::new(Parts {
         own_decisions: OwnDecisions::new(Arc::clone(&store)).0,

@@ -3,7 +3,7 @@
 use super::bootstrap::{OwnerLink, bootstrap};
 use super::import::{self, ImportError};
 use super::insights::OwnDecisions;
-use super::oauth::{OAuth, OAuthError};
+use super::oauth::OAuth;
 use super::openapi::{self, About};
 use super::plane::{Parts, Plane, Settings};
 use super::problem::Problem;
@@ -57,9 +57,9 @@ pub enum ControlError {
     /// The store cannot be used.
     #[error("control.store: {0}")]
     Store(#[from] StoreError),
-    /// Secrets cannot be made or kept.
-    #[error(transparent)]
-    Secrets(#[from] OAuthError),
+    /// Secrets cannot be made or kept; why not.
+    #[error("{0}")]
+    Secrets(String),
     /// The API maps that are built in cannot be read; a test reads them.
     #[error("the built-in API maps cannot be read: {0}")]
     Maps(String),
@@ -219,7 +219,7 @@ fn compose(config: &config::Control, store: Arc<Store>, settings: Settings, task
     let verdicts = snapshot::Settings { instance_prefix: settings.instance_prefix(), ..snapshot::Settings::default() };
     let world = World { maps: Arc::new(maps()?), settings: Arc::new(verdicts), ..World::default() };
     let world = Arc::new(WorldStore::new(world));
-    let oauth = OAuth::new(config)?;
+    let oauth = OAuth::new(config).map_err(|error| ControlError::Secrets(error.to_string()))?;
     let in_force = watch::Sender::new(0);
     let metrics = Arc::new(Metrics::new(&Labels { entities: Vec::new(), issuers: Vec::new() })?);
     let following = Following {

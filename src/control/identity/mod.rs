@@ -36,7 +36,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 
-pub(super) use administrators::{ADMINISTRATOR, Actor};
+pub(super) use administrators::ADMINISTRATOR;
 pub(super) use keys::{create_key, delete_key};
 pub(super) use zone_verdict::{SessionType, Verdict, verdict};
 

@@ -9,7 +9,7 @@ mod lookup;
 mod own;
 
 pub(super) use lookup::for_browsers;
-pub(super) use own::{OwnDecisions, OwnWriter};
+pub(super) use own::OwnDecisions;
 
 use super::plane::Plane;
 use utoipa_axum::router::OpenApiRouter;

@@ -13,7 +13,7 @@ mod sort;
 mod token;
 
 pub(super) use page::{Page, PageError, page};
-pub(super) use query::{ListQuery, ListRules, QueryProblem};
+pub(super) use query::{ListQuery, ListRules};
 
 #[cfg(test)]
 mod tests;

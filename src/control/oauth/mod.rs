@@ -32,8 +32,8 @@ mod upkeep;
 mod vault;
 
 pub(in crate::control) use error::OAuthError;
-pub(in crate::control) use password_policy::{PasswordAge, PasswordComplexity, PasswordFlaw, PasswordLockout, PasswordPolicy, SessionPolicy};
-pub(in crate::control) use passwords::{NewPassword, Passwords, TemporaryPassword};
+pub(in crate::control) use password_policy::{PasswordAge, PasswordComplexity, PasswordLockout, PasswordPolicy, SessionPolicy};
+pub(in crate::control) use passwords::{Passwords, TemporaryPassword};
 pub(in crate::control) use routes::{open_routes, routes};
 pub(in crate::control) use signing::Signing;
 pub(in crate::control) use upkeep::{housekeeping, keep_keys};

@@ -81,7 +81,7 @@ impl Passwords {
     ///
     /// # Errors
     /// When the library refuses.
-    pub async fn configured(&self, password: &str) -> Result<NewPassword, OAuthError> {
+    pub(in crate::control) async fn configured(&self, password: &str) -> Result<NewPassword, OAuthError> {
         Ok(NewPassword { hash: self.hash(password).await?, follows: None })
     }
 

@@ -11,7 +11,7 @@ mod signer;
 #[cfg(test)]
 mod tests;
 
-pub(in crate::control) use publisher::{Following, Publisher, Signer};
+pub(in crate::control) use publisher::{Following, Publisher};
 pub(in crate::control) use serving::routes;
 
 use served::Served;
