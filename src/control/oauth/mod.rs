@@ -26,6 +26,8 @@ pub(in crate::control) mod signing;
 mod signing_out;
 #[cfg(test)]
 pub(in crate::control) mod testing;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 mod vault;
 
