@@ -120,8 +120,7 @@ pub(super) fn give(draft: &mut Draft, grant: &Grant<'_>) -> Result<Given, OAuthE
     };
     let own = hexadecimal(&random::<16>()?);
     let (family, scopes, signed_in_at) = grant.session.unwrap_or((&own, grant.scopes, at));
-    let continued =
-        Continued { family, user_id: &grant.user.id, client_id: grant.client_id, scopes, signed_in_at, access_token_id: &access.jti };
+    let continued = Continued { family, user_id: &grant.user.id, client_id: grant.client_id, scopes, signed_in_at, access_token_id: &access.jti };
     let refresh_token = has(scopes, "offline_access").then(|| sessions::give(draft, &continued)).transpose()?;
     let id = is_identified(grant).then(|| id_claims(grant, &access, signed_in_at));
     Ok(Given { access, id, at, refresh_token })
@@ -209,11 +208,14 @@ mod tests {
         let jti = claims["jti"].clone();
         assert!(jti.as_str().is_some_and(|jti| jti.len() == 35));
         let now = testing::start().as_second();
-        assert_eq!(claims, json!({
-            "iss": "https://id/oauth2/default", "aud": "lusid-api", "sub": "00uada", "uid": "00uada", "cid": "client",
-            "scp": ["groups", "client"], "jti": jti, "iat": now, "exp": now + 3600,
-            "groups": ["LUSID_SYSTEM/lusid-administrator", "portfolio-manager"],
-        }));
+        assert_eq!(
+            claims,
+            json!({
+                "iss": "https://id/oauth2/default", "aud": "lusid-api", "sub": "00uada", "uid": "00uada", "cid": "client",
+                "scp": ["groups", "client"], "jti": jti, "iat": now, "exp": now + 3600,
+                "groups": ["LUSID_SYSTEM/lusid-administrator", "portfolio-manager"],
+            })
+        );
     }
 
     #[test]

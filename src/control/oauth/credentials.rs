@@ -115,8 +115,7 @@ pub(super) fn activate(draft: &mut Draft, user_id: &str) {
 }
 
 fn renew(draft: &mut Draft, credential: Credential, temporary_until: Option<Timestamp>) {
-    let mut credential =
-        Credential { password_changed: Some(draft.now()), temporary_until, failed_attempts: 0, locked_at: None, ..credential };
+    let mut credential = Credential { password_changed: Some(draft.now()), temporary_until, failed_attempts: 0, locked_at: None, ..credential };
     credential.history.truncate(LONGEST_HISTORY);
     sessions::end_renewable(draft, &credential.user_id);
     draft.put(credential);
@@ -165,14 +164,8 @@ mod tests {
     #[tokio::test]
     async fn a_password_that_is_set_ends_what_the_old_one_had_begun() {
         let mut draft = provisioned();
-        let continued = sessions::Continued {
-            family: "one",
-            user_id: "00uada",
-            client_id: "client",
-            scopes: &[],
-            signed_in_at: testing::start(),
-            access_token_id: "t",
-        };
+        let continued =
+            sessions::Continued { family: "one", user_id: "00uada", client_id: "client", scopes: &[], signed_in_at: testing::start(), access_token_id: "t" };
         sessions::give(&mut draft, &continued).unwrap();
         let new = chosen(&draft, "correct horse battery").await;
         set_password(&mut draft, "00uada", new).unwrap();

@@ -17,8 +17,8 @@ pub(super) struct Event<'a> {
     pub(super) message: &'a str,
     /// The user's id, if it is known.
     pub(super) user: Option<&'a str>,
-    /// The client's id.
-    pub(super) client: &'a str,
+    /// The client's id, if one asked.
+    pub(super) client: Option<&'a str>,
     /// Why it failed; none = it did not.
     pub(super) failure: Option<&'a str>,
     /// The id of the request.
@@ -33,7 +33,7 @@ pub(super) fn author(user: Option<&str>, operation: &str, request: &str) -> Auth
 /// Tells of an attempt to sign in.
 pub(super) async fn sign_in(plane: &Plane, shown: &Shown<'_>, user: Option<&str>, refusal: Option<Refusal>) {
     let failure = refusal.map(Refusal::reason);
-    let event = Event { kind: "user.session.start", message: "Sign in", user, client: shown.client, failure, request: shown.request };
+    let event = Event { kind: "user.session.start", message: "Sign in", user, client: Some(shown.client), failure, request: shown.request };
     tell(plane, event).await;
     let was_locked = |state: &State| user.and_then(|id| state.credentials.find(id)).is_some_and(|credential| credential.locked_at.is_some());
     let has_counted = matches!(refusal, Some(Refusal::WrongPassword | Refusal::SecondFactorWanted | Refusal::WrongSecondFactor));
@@ -63,7 +63,7 @@ fn row(state: &State, event: Event<'_>, now: Timestamp) -> Option<EventRow> {
         "version": "0",
         "severity": {"value": severity},
         "outcome": {"result": result},
-        "target": [{"id": event.client, "type": "AppInstance"}],
+        "target": event.client.iter().map(|id| json!({"id": id, "type": "AppInstance"})).collect::<Vec<_>>(),
         "transaction": {"type": "WEB", "id": event.request},
     });
     if let Some(reason) = event.failure {

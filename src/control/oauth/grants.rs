@@ -8,7 +8,7 @@ use super::refusal::{Error, OAuthRefusal};
 use super::sessions::{self, Unusable};
 use super::sign_in::{Refusal, SecondFactor, Shown, admit, may_sign_in};
 use super::vault::Vault;
-use super::{events, sign_in};
+use super::{events, secrets, sign_in};
 use crate::control::plane::Plane;
 use crate::control::problem::Problem;
 use crate::observe::clock;
@@ -25,6 +25,7 @@ type Outcome = Result<(Arc<User>, Given), Denied>;
 #[derive(Debug)]
 enum Denied {
     SignIn(Refusal),
+    Renewal(Unusable),
     Other(OAuthRefusal),
 }
 
@@ -32,7 +33,21 @@ impl From<Denied> for OAuthRefusal {
     fn from(denied: Denied) -> Self {
         match denied {
             Denied::SignIn(refusal) => Self::new(Error::InvalidGrant, refusal.told()),
+            Denied::Renewal(_) => Self::new(Error::InvalidGrant, ENDED),
             Denied::Other(refusal) => refusal,
+        }
+    }
+}
+
+impl Denied {
+    /// For the identity log.
+    const fn reason(&self) -> &'static str {
+        match self {
+            Self::SignIn(refusal) => refusal.reason(),
+            Self::Renewal(Unusable::Unknown) => "the refresh token is not known or has ended",
+            Self::Renewal(Unusable::UsedTwice) => "the refresh token was used twice: its sign-in has ended",
+            Self::Renewal(Unusable::UserInactive) => "the account is not active",
+            Self::Other(_) => "the request was not acceptable",
         }
     }
 }
@@ -98,16 +113,12 @@ async fn by_refresh_token(plane: &Plane, asked: &Asked) -> Result<TokenAnswer, O
     let text = asked.form.text("refresh_token").ok_or_else(|| OAuthRefusal::request("`refresh_token` is needed"))?;
     let narrowed = asked.form.text("scope").map(|_| scopes(&asked.form)).transpose()?;
     let issuer = plane.settings.issuer();
-    let author = events::author(None, "Token", &asked.request);
+    let known = asked.state.refresh_tokens.find(&secrets::sha256(text)).map(|token| token.user_id.as_str());
+    let author = events::author(known, "Token", &asked.request);
     let change = |draft: &mut Draft| renewed(draft, text, &Renewal { issuer: &issuer, client: &asked.client, narrowed: narrowed.as_deref() });
     let outcome = plane.write_as(&author, change).await?;
-    let (user, failure) = match &outcome {
-        Ok((user, _)) => (Some(user.id.as_str()), None),
-        Err(_) => (None, Some("the refresh token is of no use")),
-    };
-    let message = "Renew tokens";
-    let event = events::Event { kind: "app.oauth2.token.refresh", message, user, client: &asked.client.client_id, failure, request: &asked.request };
-    events::tell(plane, event).await;
+    let (failure, message, client) = (outcome.as_ref().err().map(Denied::reason), "Renew tokens", Some(asked.client.client_id.as_str()));
+    events::tell(plane, events::Event { kind: "app.oauth2.token.refresh", message, user: known, client, failure, request: &asked.request }).await;
     signed(plane, outcome)
 }
 
@@ -120,7 +131,6 @@ struct Renewal<'a> {
 }
 
 fn renewed(draft: &mut Draft, text: &str, renewal: &Renewal<'_>) -> Result<Outcome, Problem> {
-    let ended = || Denied::Other(OAuthRefusal::new(Error::InvalidGrant, ENDED));
     // Asked before it is used up: a client that asks for too much keeps its token.
     let known = sessions::find(draft, text, draft.now()).filter(|token| token.client_id == renewal.client.client_id);
     if known.is_some_and(|token| is_widened(token, renewal.narrowed)) {
@@ -128,16 +138,11 @@ fn renewed(draft: &mut Draft, text: &str, renewal: &Renewal<'_>) -> Result<Outco
     }
     let token = match sessions::take(draft, text, &renewal.client.client_id) {
         Ok(token) => token,
-        Err(unusable) => {
-            if unusable == Unusable::UsedTwice {
-                tracing::warn!(client = renewal.client.client_id, "a refresh token was used twice: its sign-in has ended");
-            }
-            return Ok(Err(ended()));
-        }
+        Err(unusable) => return Ok(Err(Denied::Renewal(unusable))),
     };
     let Some(user) = draft.users.find(&token.user_id).map(Arc::clone).filter(|user| may_sign_in(user, draft)) else {
         sessions::end_family(draft, &token.family);
-        return Ok(Err(ended()));
+        return Ok(Err(Denied::Renewal(Unusable::UserInactive)));
     };
     let session = Some((token.family.as_str(), token.scopes.as_slice(), token.signed_in_at));
     let scopes = renewal.narrowed.unwrap_or(&token.scopes);
@@ -157,7 +162,7 @@ async fn by_client(plane: &Plane, asked: &Asked) -> Result<TokenAnswer, OAuthRef
     let author = events::author(asked.client.user_id.as_deref(), "Token", &asked.request);
     let outcome = plane.write_as(&author, |draft| as_service_user(draft, &asked.client.id, &issuer, &scopes)).await?;
     let failure = outcome.is_err().then_some("the application acts as no user that may sign in");
-    let (user, client) = (asked.client.user_id.as_deref(), asked.client.client_id.as_str());
+    let (user, client) = (asked.client.user_id.as_deref(), Some(asked.client.client_id.as_str()));
     let message = "Give a token to an application";
     events::tell(plane, events::Event { kind: "app.oauth2.token.grant", message, user, client, failure, request: &asked.request }).await;
     signed(plane, outcome)

@@ -41,7 +41,8 @@ fn of_access_token(state: &State, token: &VerifiedToken, payload: &Value, now: T
         return inactive();
     }
     let mut answer = json!({"active": true, "token_type": "Bearer", "username": user.login, "scope": scopes(token)});
-    for (name, member) in [("client_id", "cid"), ("iss", "iss"), ("aud", "aud"), ("sub", "sub"), ("uid", "uid"), ("jti", "jti"), ("iat", "iat"), ("exp", "exp")] {
+    for (name, member) in [("client_id", "cid"), ("iss", "iss"), ("aud", "aud"), ("sub", "sub"), ("uid", "uid"), ("jti", "jti"), ("iat", "iat"), ("exp", "exp")]
+    {
         if let Some(value) = payload.get(member) {
             answer[name] = value.clone();
         }

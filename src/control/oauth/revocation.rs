@@ -5,8 +5,8 @@ use super::events;
 use super::introspection::{payload, personal_access_token};
 use super::presented::Asked;
 use super::refusal::{Error, OAuthRefusal};
-use super::sessions::end_family;
 use super::secrets;
+use super::sessions::end_family;
 use crate::control::judge::verified;
 use crate::control::plane::Plane;
 use crate::observe::clock;
@@ -35,7 +35,14 @@ pub(super) async fn answer(plane: &Plane, asked: &Asked) -> Result<(), OAuthRefu
     };
     let author = events::author(None, "Revoke", &asked.request);
     plane.write_as(&author, |draft| Ok(change(draft))).await?;
-    let event = events::Event { kind: "app.oauth2.token.revoke", message: "Revoke token", user: None, client, failure: None, request: &asked.request };
+    let event = events::Event {
+        kind: "app.oauth2.token.revoke",
+        message: "Revoke token",
+        user: None,
+        client: Some(client),
+        failure: None,
+        request: &asked.request,
+    };
     events::tell(plane, event).await;
     Ok(())
 }

@@ -36,6 +36,8 @@ pub(super) enum Unusable {
     Unknown,
     /// It was used before: somebody else has it too. Its family has ended.
     UsedTwice,
+    /// Its user may not sign in any more. Its family has ended.
+    UserInactive,
 }
 
 /// Makes a refresh token and returns its text, which is not kept.

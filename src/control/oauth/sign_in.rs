@@ -3,8 +3,8 @@
 
 use super::credentials::{activate, is_locked, of};
 use super::events;
-use super::passwords::Compared;
 use super::password_policy::PasswordPolicy;
+use super::passwords::Compared;
 use super::second_factor;
 use super::sessions::after;
 use super::vault::Vault;
@@ -98,7 +98,8 @@ pub(in crate::control) async fn with_password(plane: &Plane, shown: Shown<'_>, s
     let compared = plane.oauth.passwords.compare(&state, shown.logins, shown.passwords).await?;
     let author = events::author(compared.user_id(), "SignIn", shown.request);
     let admitted = plane.write_as(&author, |draft| Ok(admit(draft, &plane.oauth.vault, &compared, second))).await?;
-    let is_halfway = matches!(second, SecondFactor::Later) && admitted.as_ref().is_ok_and(|user| second_factor::is_enrolled(&of(&plane.store.state(), &user.id)));
+    let is_halfway =
+        matches!(second, SecondFactor::Later) && admitted.as_ref().is_ok_and(|user| second_factor::is_enrolled(&of(&plane.store.state(), &user.id)));
     if !is_halfway {
         events::sign_in(plane, &shown, compared.user_id(), admitted.as_ref().err().copied()).await;
     }
@@ -340,10 +341,13 @@ mod tests {
         let mut draft = with(User { status: UserStatus::Provisioned, ..ada(UserKind::Service) });
         assert_eq!(right(&mut draft).unwrap().status, UserStatus::Active);
         let role = draft.user_roles.find("00uada").unwrap();
-        assert_eq!(serde_json::to_value(&**role).unwrap(), json!({
-            "id": {"scope": "_users", "code": "00uada"},
-            "resource": {"policyIdRoleResource": {"policies": [], "policyCollections": []}},
-        }));
+        assert_eq!(
+            serde_json::to_value(&**role).unwrap(),
+            json!({
+                "id": {"scope": "_users", "code": "00uada"},
+                "resource": {"policyIdRoleResource": {"policies": [], "policyCollections": []}},
+            })
+        );
     }
 
     #[test]
@@ -366,11 +370,9 @@ mod tests {
     #[test]
     fn passwords_of_persons_age_and_those_of_service_users_do_not() {
         const DAYS: i64 = 24 * 3600;
-        for (kind, days, expected) in [
-            (UserKind::Personal, 89, None),
-            (UserKind::Personal, 90, Some(Refusal::PasswordExpired)),
-            (UserKind::Service, 9000, None),
-        ] {
+        for (kind, days, expected) in
+            [(UserKind::Personal, 89, None), (UserKind::Personal, 90, Some(Refusal::PasswordExpired)), (UserKind::Service, 9000, None)]
+        {
             let draft = with(ada(kind));
             assert_eq!(right(&mut testing::at(&draft, days * DAYS)).err(), expected, "{kind:?} {days}");
         }

@@ -105,6 +105,14 @@ impl Signing {
         Ok(())
     }
 
+    /// Nothing, if what signs now can be opened.
+    ///
+    /// # Errors
+    /// When it was sealed under another key than the configured one, or is not there.
+    pub(in crate::control) fn require_usable(&self, state: &State, now: Timestamp) -> Result<(), OAuthError> {
+        PURPOSES.into_iter().try_for_each(|purpose| self.open(signing_key(state, purpose, now)?).map(drop))
+    }
+
     /// A JWT of these claims.
     ///
     /// # Errors
@@ -397,6 +405,13 @@ mod tests {
         assert!(!other.is_due(&draft, draft.now()));
         let refused = other.token(&draft, draft.now(), JwtKind::Access, &json!({}));
         assert!(matches!(refused, Err(OAuthError::SealedKey(_))));
+        assert!(matches!(other.require_usable(&draft, draft.now()), Err(OAuthError::SealedKey(_))));
+    }
+
+    #[test]
+    fn what_is_signed_is_written_out_once_and_no_larger_than_it_has_to_be() {
+        let input = signing_input(&json!({"alg": "EdDSA", "kid": "k"}), &vec![0; 3 << 20]);
+        assert!(input.len() > 4 << 20 && input.capacity() < (4 << 20) + 1024, "{}", input.capacity());
     }
 
     #[test]

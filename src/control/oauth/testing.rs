@@ -1,14 +1,14 @@
 //! Users, drafts and vaults for the tests of this room.
 
+use super::OAuth;
 use super::claims::Given;
 use super::passwords::Passwords;
 use super::signing::Signing;
 use super::vault::Vault;
-use super::OAuth;
 use crate::config::Store;
 use crate::store::{Credential, Draft, State, User, UserKind, UserStatus};
-use jiff::{SignedDuration, Timestamp};
 use crate::token::Algorithm;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,8 +66,12 @@ pub(super) fn user(name: &str, kind: UserKind) -> Arc<User> {
 /// Puts a user with a credential whose password has this hash.
 pub(super) fn put(draft: &mut Draft, user: &User, password: &str) {
     draft.put(user.clone());
-    let credential =
-        Credential { user_id: user.id.clone(), password: Some(password.to_owned()), password_changed: Some(draft.now()), ..Credential::default() };
+    let credential = Credential {
+        user_id: user.id.clone(),
+        password: Some(password.to_owned()),
+        password_changed: Some(draft.now()),
+        ..Credential::default()
+    };
     draft.put(credential);
 }
 

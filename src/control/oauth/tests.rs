@@ -1,7 +1,8 @@
 //! Signing in from outside: forms in, JSON out, on a real store.
 
-use super::routes::{introspect, keys, revoke, token};
-use super::{applications, credentials, keep_keys, secrets, second_factor, sessions, testing};
+use super::routes::{introspect, keys, open_routes, revoke, token};
+use super::sign_in::{Refusal, SecondFactor, Shown, admit, with_code, with_password};
+use super::{applications, credentials, keep_keys, second_factor, secrets, sessions, testing};
 use crate::control::judge::verified;
 use crate::control::plane::{Plane, empty};
 use crate::control::problem::Problem;
@@ -17,6 +18,7 @@ use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE}
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const PASSWORD: &str = "p w/d+&=é 12345";
 const ESCAPED: &str = "p%20w%2Fd%2B%26%3D%C3%A9%2012345";
@@ -197,8 +199,8 @@ async fn guesses_that_come_at_once_are_no_more_than_the_policy_allows() {
         Ok(())
     })
     .await;
-    let late = change(&plane, |draft| Ok(super::sign_in::admit(draft, &plane.oauth.vault, &right, super::sign_in::SecondFactor::Code(None)))).await;
-    assert_eq!(late.unwrap_err(), super::sign_in::Refusal::Locked);
+    let late = change(&plane, |draft| Ok(admit(draft, &plane.oauth.vault, &right, SecondFactor::Code(None)))).await;
+    assert_eq!(late.unwrap_err(), Refusal::Locked);
 }
 
 #[tokio::test]
@@ -214,6 +216,29 @@ async fn an_enrolled_second_factor_is_asked_for_by_the_form() {
     let with_code = format!("{}&otp={}", password_form("ada@example.com", ESCAPED), code(clock::now()));
     assert_eq!(ask(&plane, &with_code).await.status, 200);
     assert_eq!(ask(&plane, &with_code).await.status, 400, "no code is good twice");
+}
+
+#[tokio::test]
+async fn the_console_signs_in_in_two_steps_that_count_alike() {
+    let plane = plane().await;
+    let user = user(&plane, "ada", UserKind::Personal, UserStatus::Active).await;
+    let (logins, right, wrong) = (["ada@example.com".to_owned()], [PASSWORD.to_owned()], ["wrong".to_owned()]);
+    let shown = |passwords| Shown { logins: &logins, passwords, client: "console", request: "" };
+    assert_eq!(with_password(&plane, shown(&wrong), SecondFactor::Later).await.unwrap().unwrap_err(), Refusal::WrongPassword);
+    assert!(with_password(&plane, shown(&right), SecondFactor::Later).await.unwrap().is_ok());
+    assert!(plane.store.state().credentials.find(&user.id).unwrap().last_login.is_some(), "without a second factor that is all");
+
+    let vault = &plane.oauth.vault;
+    change(&plane, |draft| Ok(second_factor::begin(draft, vault, &user).map(drop)?)).await;
+    let code = |at: Timestamp| second_factor::tests::code(&Draft::new(&plane.store.state(), at), vault, &user.id, at);
+    let first = code(clock::now() - SignedDuration::from_secs(30));
+    assert!(change(&plane, |draft| Ok(second_factor::confirm(draft, vault, &user.id, &first))).await);
+    assert!(with_password(&plane, shown(&right), SecondFactor::Later).await.unwrap().is_ok());
+    assert_eq!(with_code(&plane, &user.id, "12345", shown(&[])).await.unwrap().unwrap_err(), Refusal::WrongSecondFactor);
+    let now = code(clock::now());
+    assert!(with_code(&plane, &user.id, &now, shown(&[])).await.unwrap().is_ok());
+    let told: Vec<_> = events(&plane).await.into_iter().map(|event| event.body.contains("SUCCESS")).collect();
+    assert_eq!(told, [false, true, false, true], "half a sign-in is none");
 }
 
 #[tokio::test]
@@ -318,7 +343,10 @@ async fn introspection_says_what_a_token_is_worth_now() {
     let access = text(&given, "access_token");
     let answer = introspected(&plane, access).await;
     assert_eq!((&answer["active"], &answer["sub"], &answer["username"]), (&true.into(), &"00usvc".into(), &"svc@example.com".into()));
-    assert_eq!((&answer["client_id"], &answer["aud"], &answer["scope"]), (&"first-client".into(), &"lusid-api".into(), &"openid client groups offline_access".into()));
+    assert_eq!(
+        (&answer["client_id"], &answer["aud"], &answer["scope"]),
+        (&"first-client".into(), &"lusid-api".into(), &"openid client groups offline_access".into())
+    );
     assert_eq!(introspected(&plane, text(&given, "id_token")).await["active"], false, "an id token is no access token");
     assert_eq!(introspected(&plane, "x.y.z").await, serde_json::json!({"active": false}));
     let nobody = read(introspect(State(plane.clone()), request(&format!("token={access}"))).await).await;
@@ -391,4 +419,35 @@ async fn the_published_keys_can_be_read_by_a_door_and_do_not_change_by_looking()
     assert_eq!((answer.status, set.len(), set.warnings().len()), (200, 2, 0));
     assert_eq!(answer.headers[CACHE_CONTROL], "public, max-age=300");
     assert!(!answer.json.to_string().contains("\"d\""));
+}
+
+/// What a server of the open routes answers to a request, as text.
+async fn served(plane: Plane, request: &str) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move { axum::serve(listener, open_routes().with_state(plane)).await });
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(format!("{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    server.abort();
+    answer
+}
+
+#[tokio::test]
+async fn whoever_asks_is_told_where_everything_is() {
+    let plane = plane().await;
+    let issuer = plane.settings.issuer();
+    for name in ["openid-configuration", "oauth-authorization-server"] {
+        let answer = served(plane.clone(), &format!("GET /oauth2/default/.well-known/{name}")).await;
+        let metadata: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+        assert_eq!((&metadata["issuer"], &metadata["token_endpoint"]), (&issuer.clone().into(), &format!("{issuer}/v1/token").into()));
+        for endpoint in ["token", "revocation", "introspection"] {
+            let path = metadata[format!("{endpoint}_endpoint")].as_str().unwrap().strip_prefix("http://127.0.0.1:9910").unwrap().to_owned();
+            assert!(served(plane.clone(), &format!("POST {path}")).await.contains("invalid_client"), "{path}");
+            assert!(served(plane.clone(), &format!("GET {path}")).await.starts_with("HTTP/1.1 405"), "{path}");
+        }
+        let keys = metadata["jwks_uri"].as_str().unwrap().strip_prefix("http://127.0.0.1:9910").unwrap().to_owned();
+        assert!(served(plane.clone(), &format!("GET {keys}")).await.contains("\"keys\":["));
+    }
 }

@@ -13,16 +13,18 @@ const EVERY: Duration = Duration::from_secs(10 * 60);
 /// Makes the keys that are needed now and removes those that have ended. Before the first time nothing can be signed.
 ///
 /// # Errors
-/// When the store or the library fails.
+/// When the store or the library fails, or the keys were sealed under another key than the configured one.
 pub(in crate::control) async fn keep_keys(plane: &Plane) -> Result<(), Problem> {
     let (state, now, signing) = (plane.state().await?, clock::now(), &plane.oauth.signing);
     if !signing.is_due(&state, now) {
-        return Ok(());
+        return Ok(signing.require_usable(&state, now)?);
     }
     let due = signing.due(&state, now);
     let made = tokio::task::spawn_blocking(move || Signing::make(&due)).await.map_err(|_| Problem::of(Code::Internal))?;
     let made = made?;
-    plane.write_as(&events::author(None, "KeepKeys", ""), |draft| Ok(signing.keep(draft, made)?)).await
+    plane.write_as(&events::author(None, "KeepKeys", ""), |draft| Ok(signing.keep(draft, made)?)).await?;
+    let state = plane.state().await?;
+    Ok(signing.require_usable(&state, clock::now())?)
 }
 
 /// Looks for ever; dropping it stops it.
