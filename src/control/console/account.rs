@@ -1,9 +1,9 @@
 //! One's own account: who one is here, and one's personal access tokens.
 
 use super::form::Form;
+use super::led_to;
 use super::page::{Page, field};
 use super::session::{self, SignedIn};
-use super::led_to;
 use crate::control::identity::{create_key, delete_key};
 use crate::control::plane::Plane;
 use crate::control::problem::Problem;

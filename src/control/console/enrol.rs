@@ -1,9 +1,9 @@
 //! The second factor: its first code enrols it, every later one completes a session.
 
 use super::form::Form;
+use super::led_to;
 use super::page::{Page, field};
 use super::session::{self, SignedIn};
-use super::led_to;
 use crate::control::oauth::second_factor;
 use crate::control::oauth::sign_in::{self, Shown};
 use crate::control::plane::Plane;
@@ -26,12 +26,7 @@ pub(super) async fn show(State(plane): State<Plane>, headers: HeaderMap) -> Resu
     Ok(Page::new("Set up a second factor", enrolment(&plane, &found).await?).into_response())
 }
 
-pub(super) async fn submit(
-    State(plane): State<Plane>,
-    Extension(request): Extension<RequestId>,
-    headers: HeaderMap,
-    form: Form,
-) -> Result<Response, Problem> {
+pub(super) async fn submit(State(plane): State<Plane>, Extension(request): Extension<RequestId>, headers: HeaderMap, form: Form) -> Result<Response, Problem> {
     let Some(found) = waiting(&plane, &headers).await? else { return Ok(led_to(&plane, "/console/sign-in", None)) };
     let code = form.text("code").trim().to_owned();
     if is_enrolled(&plane, &found).await? {

@@ -41,8 +41,12 @@ pub(super) fn creation(draft: &mut Draft, actor: Actor<'_>, request: CreateUserR
         problem.report("type", "The type is neither Personal nor Service.");
         UserKind::Personal
     });
-    let names =
-        Names { kind, login: &request.login, email_address: &request.email_address, second_email_address: request.second_email_address.as_deref() };
+    let names = Names {
+        kind,
+        login: &request.login,
+        email_address: &request.email_address,
+        second_email_address: request.second_email_address.as_deref(),
+    };
     names.check(&mut problem);
     let roles = known_roles(draft, request.roles.unwrap_or_default(), &mut problem);
     let alternative_user_ids = without_nulls(request.alternative_user_ids.unwrap_or_default());

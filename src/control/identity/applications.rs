@@ -323,7 +323,8 @@ mod tests {
     #[test]
     fn the_type_and_the_addresses_are_looked_at() {
         let mut draft = draft();
-        let wrong = serde_json::json!({"type": "Desktop", "redirectUris": ["https://a.b/c", "/c", "ftp://a.b/c", "https://a.b/c#d"], "postLogoutRedirectUris": ["x"]});
+        let wrong =
+            serde_json::json!({"type": "Desktop", "redirectUris": ["https://a.b/c", "/c", "ftp://a.b/c", "https://a.b/c#d"], "postLogoutRedirectUris": ["x"]});
         let problem = create(&mut draft, CLERK, "nightly", wrong).unwrap_err();
         assert_eq!(fields(&problem), ["postLogoutRedirectUris[0]", "redirectUris[1]", "redirectUris[2]", "redirectUris[3]", "type"]);
         let web = create(&mut draft, CLERK, "nightly", serde_json::json!({"type": "Web", "redirectUris": ["http://127.0.0.1:8000/back"]})).unwrap();

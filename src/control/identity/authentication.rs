@@ -18,7 +18,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Plane> {
-    OpenApiRouter::new().routes(routes!(information)).routes(routes!(password_policy, update_password_policy)).routes(routes!(session_policy, update_session_policy))
+    OpenApiRouter::new()
+        .routes(routes!(information))
+        .routes(routes!(password_policy, update_password_policy))
+        .routes(routes!(session_policy, update_session_policy))
 }
 
 /// Who issues tokens here
@@ -257,7 +260,11 @@ async fn session_policy(State(plane): State<Plane>) -> Result<Json<SessionPolicy
 /// Update session policy
 #[utoipa::path(put, path = "/identity/api/authentication/session-policy", operation_id = "UpdateSessionPolicy", tag = "Authentication",
     request_body = UpdateSessionPolicyRequest, responses((status = 200, body = SessionPolicyResponse)))]
-async fn update_session_policy(State(plane): State<Plane>, caller: Caller, Body(request): Body<UpdateSessionPolicyRequest>) -> Result<Json<SessionPolicyResponse>, Problem> {
+async fn update_session_policy(
+    State(plane): State<Plane>,
+    caller: Caller,
+    Body(request): Body<UpdateSessionPolicyRequest>,
+) -> Result<Json<SessionPolicyResponse>, Problem> {
     let policy = plane.write(&caller, |draft| session_policy_change(draft, &request)).await?;
     tell(&plane, &caller, "policy.lifecycle.update", Target::setting(SessionPolicy::SETTING)).await;
     Ok(Json(policy.into()))
@@ -293,7 +300,9 @@ mod tests {
         for (min_length, fits) in [(11, false), (12, true), (50, true), (51, false)] {
             assert_eq!(body::read::<UpdatePasswordPolicyRequest>(&policy(min_length)).is_ok(), fits, "{min_length}");
         }
-        for (idle, lifetime, fits) in [(4, json!(60), false), (5, json!(5), true), (721, json!(null), false), (720, json!(1440), true), (720, json!(1441), false)] {
+        for (idle, lifetime, fits) in
+            [(4, json!(60), false), (5, json!(5), true), (721, json!(null), false), (720, json!(1440), true), (720, json!(1441), false)]
+        {
             let request = json!({"maxSessionIdleMinutes": idle, "maxSessionLifetimeMinutes": lifetime});
             assert_eq!(body::read::<UpdateSessionPolicyRequest>(&request).is_ok(), fits, "{request}");
         }

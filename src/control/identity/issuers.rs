@@ -281,7 +281,8 @@ mod tests {
     const OURS: &str = "https://access.example/oauth2/default";
 
     fn request(code: &str, issuer: &str) -> CreateExternalTokenIssuerRequest {
-        let mappings = serde_json::json!({"userId": "sub", "login": "mail", "email": "mail", "firstName": "given", "lastName": "family", "userType": "'Service'"});
+        let mappings =
+            serde_json::json!({"userId": "sub", "login": "mail", "email": "mail", "firstName": "given", "lastName": "family", "userType": "'Service'"});
         serde_json::from_value(serde_json::json!({
             "code": code, "issuer": issuer, "audience": "lusid-api", "claimMappings": mappings, "logoutUrl": "https://id.example/logout"
         }))
@@ -334,7 +335,8 @@ mod tests {
     #[test]
     fn an_update_keeps_what_it_does_not_name() {
         let mut draft = draft();
-        let before = creation(&mut draft, OWNER, OURS, CreateExternalTokenIssuerRequest { description: Some("d".to_owned()), ..request("idp", "https://id.example") });
+        let before =
+            creation(&mut draft, OWNER, OURS, CreateExternalTokenIssuerRequest { description: Some("d".to_owned()), ..request("idp", "https://id.example") });
         let update = serde_json::from_str(r#"{"audience":"other","description":null}"#).unwrap();
         let after = change(&mut draft, (OWNER, OURS), "idp", update).unwrap();
         assert_eq!(after, ExternalTokenIssuer { audience: "other".to_owned(), description: None, ..before.unwrap() });

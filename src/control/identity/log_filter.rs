@@ -225,8 +225,18 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_refused() {
         let long = ["actor.id pr"; 51].join(" and ");
-        for expression in ["", "eventType", "eventType eq", "eventType eq x", "eventType is \"x\"", "(eventType eq \"x\")", "eventType eq \"x", "a eq \"x\" b", "a..b pr", &long]
-        {
+        for expression in [
+            "",
+            "eventType",
+            "eventType eq",
+            "eventType eq x",
+            "eventType is \"x\"",
+            "(eventType eq \"x\")",
+            "eventType eq \"x",
+            "a eq \"x\" b",
+            "a..b pr",
+            &long,
+        ] {
             assert!(Filter::read(Some(expression), None).is_err(), "{expression:?}");
         }
     }

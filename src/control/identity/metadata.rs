@@ -155,7 +155,8 @@ impl ApiEndpoint {
 static ENDPOINTS: LazyLock<Vec<ApiEndpoint>> = LazyLock::new(|| {
     let documents = [super::routes().into_openapi(), crate::control::oauth::routes().into_openapi()];
     let paths = documents.iter().flat_map(|document| &document.paths.paths).filter(|(path, _)| path.starts_with("/identity/api/"));
-    let mut found: Vec<ApiEndpoint> = paths.flat_map(|(path, item)| operations(item).filter_map(move |(method, operation)| ApiEndpoint::of(path, method, operation))).collect();
+    let mut found: Vec<ApiEndpoint> =
+        paths.flat_map(|(path, item)| operations(item).filter_map(move |(method, operation)| ApiEndpoint::of(path, method, operation))).collect();
     found.sort_by(|one, other| (&one.path, one.http_method).cmp(&(&other.path, other.http_method)));
     found
 });
@@ -227,7 +228,8 @@ mod tests {
         assert_eq!(expected.len(), 76);
         let own = json!({"operation": "CreateSetupLink", "tag": "Users", "method": "POST", "path": "/identity/api/users/{id}/lifecycle/$setuplink"});
         expected.insert(row(&own));
-        let served = ENDPOINTS.iter().map(|endpoint| (endpoint.operation.clone(), endpoint.tag.clone(), endpoint.http_method.to_owned(), endpoint.path.clone()));
+        let served =
+            ENDPOINTS.iter().map(|endpoint| (endpoint.operation.clone(), endpoint.tag.clone(), endpoint.http_method.to_owned(), endpoint.path.clone()));
         assert_eq!(served.collect::<BTreeSet<_>>(), expected);
     }
 

@@ -275,7 +275,13 @@ mod tests {
     fn the_administrators_role_is_not_removed() {
         let mut draft = draft();
         let role_id = ScopedId::new(super::super::ADMINISTRATOR.0, super::super::ADMINISTRATOR.1);
-        draft.put(IdentityRole { id: "00g1".to_owned(), role_id, source: "LusidUser".to_owned(), name: "lusid-administrator".to_owned(), description: None });
+        draft.put(IdentityRole {
+            id: "00g1".to_owned(),
+            role_id,
+            source: "LusidUser".to_owned(),
+            name: "lusid-administrator".to_owned(),
+            description: None,
+        });
         assert_eq!(removal(&mut draft, "00g1").unwrap_err().code(), Code::Conflicting);
     }
 

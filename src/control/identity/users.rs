@@ -18,11 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Plane> {
-    OpenApiRouter::new()
-        .routes(routes!(list, create))
-        .routes(routes!(runnable))
-        .routes(routes!(from_login))
-        .routes(routes!(read, update, remove))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(runnable)).routes(routes!(from_login)).routes(routes!(read, update, remove))
 }
 
 /// The users of a list: by login, without those that were deactivated unless they are asked for.
@@ -65,7 +61,12 @@ async fn runnable(State(plane): State<Plane>) -> Result<Json<Vec<UserResponse>>,
     params(("waitForReindex" = Option<bool>, Query, description = "Of no effect: every read sees what was written before")),
     request_body = CreateUserRequest,
     responses((status = 200, body = UserResponse), (status = 409, description = "There is a user with this login.")))]
-async fn create(State(plane): State<Plane>, caller: Caller, parameters: Parameters, Body(request): Body<CreateUserRequest>) -> Result<Json<UserResponse>, Problem> {
+async fn create(
+    State(plane): State<Plane>,
+    caller: Caller,
+    parameters: Parameters,
+    Body(request): Body<CreateUserRequest>,
+) -> Result<Json<UserResponse>, Problem> {
     parameters.flag("waitForReindex")?;
     let change = |draft: &mut crate::store::Draft| {
         let user = accounts::creation(draft, (&caller).into(), request)?;
@@ -107,7 +108,12 @@ async fn from_login(State(plane): State<Plane>, Path(login): Path<String>) -> Re
     request_body = UpdateUserRequest,
     responses((status = 200, body = UserResponse), (status = 404, description = "There is no such user."),
         (status = 409, description = "Another user has this login.")))]
-async fn update(State(plane): State<Plane>, caller: Caller, Path(id): Path<String>, Body(request): Body<UpdateUserRequest>) -> Result<Json<UserResponse>, Problem> {
+async fn update(
+    State(plane): State<Plane>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(request): Body<UpdateUserRequest>,
+) -> Result<Json<UserResponse>, Problem> {
     let change = |draft: &mut crate::store::Draft| {
         let user = accounts::change(draft, (&caller).into(), &id, request)?;
         let answer = Describer::new(draft, draft.now()).user(&user);

@@ -27,7 +27,8 @@ const LONGEST_FILTER: usize = 3000;
 /// Of the list as its callers page through it.
 const RULES: ListRules = ListRules { list: "access-logs", usual_limit: USUAL_LIMIT, largest_limit: LARGEST_LIMIT, longest_filter: LONGEST_FILTER };
 /// Of all that the filter leaves, to be counted.
-const COUNTED: ListRules = ListRules { list: "access-logs", usual_limit: LOOKED_AT as usize, largest_limit: LOOKED_AT as usize, longest_filter: LONGEST_FILTER };
+const COUNTED: ListRules =
+    ListRules { list: "access-logs", usual_limit: LOOKED_AT as usize, largest_limit: LOOKED_AT as usize, longest_filter: LONGEST_FILTER };
 
 /// `ResourceListWithHistogramOfAccessEvaluationLog`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -122,7 +123,8 @@ impl Asked {
         let counted = match parameters.text("histogramInterval")? {
             None => None,
             Some(text) => {
-                let interval = interval(text).ok_or_else(|| no_interval("The value is no interval from 1 second to 366 days; write it like 1h or 01:00:00."))?;
+                let interval =
+                    interval(text).ok_or_else(|| no_interval("The value is no interval from 1 second to 366 days; write it like 1h or 01:00:00."))?;
                 let filter: Vec<_> = parameters.pairs().iter().filter(|(name, _)| name.eq_ignore_ascii_case("filter")).cloned().collect();
                 Some((ListQuery::read(&filter, &COUNTED).map_err(flawed)?, interval))
             }

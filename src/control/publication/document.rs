@@ -72,7 +72,14 @@ struct WrittenUser<'a> {
 
 impl<'a> WrittenUser<'a> {
     fn of(user: &'a User) -> Self {
-        Self { id: &user.id, login: &user.login, kind: user.kind, status: user.status, user_expiry: user.user_expiry, roles: &user.roles }
+        Self {
+            id: &user.id,
+            login: &user.login,
+            kind: user.kind,
+            status: user.status,
+            user_expiry: user.user_expiry,
+            roles: &user.roles,
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use crate::policy::load;
 use crate::snapshot::{World, WorldStore};
 use crate::sources::SourceObserver;
 use crate::store::{
-    AccessMetadata, Author, Draft, Location, MetadataValue, PersonalAccessToken, Policy, PolicyCollection, PolicyIds, Resource, Revocation, Role,
-    ScopedId, State, Store, SupervisedRoles, User, UserKind, UserRole, UserStatus, When, WriteError,
+    AccessMetadata, Author, Draft, Location, MetadataValue, PersonalAccessToken, Policy, PolicyCollection, PolicyIds, Resource, Revocation, Role, ScopedId,
+    State, Store, SupervisedRoles, User, UserKind, UserRole, UserStatus, When, WriteError,
 };
 use crate::token::{KeySet, verify_detached};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -87,7 +87,15 @@ fn resource(policies: &[&str], collections: &[&str], supervised: &[ScopedId]) ->
 }
 
 fn role(code: &str, index: i64, resource: Resource) -> Role {
-    Role { id: id(code), role_hierarchy_index: index, description: None, resource, when: when(), permission: "Read".to_owned(), limit: None }
+    Role {
+        id: id(code),
+        role_hierarchy_index: index,
+        description: None,
+        resource,
+        when: when(),
+        permission: "Read".to_owned(),
+        limit: None,
+    }
 }
 
 fn collection(code: &str, policies: &[&str], collections: &[&str]) -> PolicyCollection {
@@ -211,9 +219,7 @@ impl Key {
     }
 
     fn public(&self) -> KeySet {
-        let jwk = |(id, pair): &(String, Ed25519KeyPair)| {
-            json!({"kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(pair.public_key()), "kid": id, "alg": "EdDSA", "use": "sig"})
-        };
+        let jwk = |(id, pair): &(String, Ed25519KeyPair)| json!({"kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(pair.public_key()), "kid": id, "alg": "EdDSA", "use": "sig"});
         let keys: Vec<_> = self.pairs.lock().unwrap().iter().map(jwk).collect();
         KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap()
     }
@@ -264,8 +270,13 @@ impl House {
         let world = Arc::new(WorldStore::new(World::default()));
         let (in_force, receiver) = watch::channel(0);
         let (key, told) = (Key::new(), Arc::new(Told::default()));
-        let following =
-            Following { states: store.watch(), world: Arc::clone(&world), in_force, signer: Arc::clone(&key) as _, observer: Arc::clone(&told) as _ };
+        let following = Following {
+            states: store.watch(),
+            world: Arc::clone(&world),
+            in_force,
+            signer: Arc::clone(&key) as _,
+            observer: Arc::clone(&told) as _,
+        };
         let (mut publisher, publication) = Publisher::new(following);
         publisher.look = Duration::from_millis(20);
         let publisher = tokio::spawn(publisher.run());
