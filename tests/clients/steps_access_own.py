@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import finbourne_access as fa
 
 from sdk import Step, access, operations, unique
-from writing import SINCE, Person, action, by_id, ids, policy
+from writing import SINCE, Person, action, by_id, features, ids, policy
 
 
 def question(code, activity="Read", entity="Portfolio", scope="US", **more):
@@ -79,9 +79,7 @@ class Own(Step):
             self.assertEqual(self.refused(401, 187, access(fa.PoliciesApi, token).list_policies)["name"], "InvalidIdentityToken")
 
     def test_a_feature_policy_admits_to_one_operation(self):
-        feature = by_id({"scope": "Access", "code": "access-policies-listpolicies"}, action("Execute", "Feature"))
-        data = by_id({"scope": "*", "code": "*"}, action("Any", "Policy"))
-        person = Person(fa.PolicyCreationRequest(code=unique("feature"), grant="Allow", selectors=[feature, data], when=fa.WhenSpec(activate=SINCE)))
+        person = Person(features("Access", "access-policies-listpolicies"))
         api = access(fa.PoliciesApi, person.token)
         self.ask(200, api.list_policies)
         self.refused(403, 186, api.list_policy_collections)

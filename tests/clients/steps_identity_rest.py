@@ -6,7 +6,11 @@ import finbourne_identity as fi
 
 from sdk import Step, identity, operations, unique
 from stage import CLIENT_ID, Stage
-from writing import Person, policy
+from writing import Person, features
+
+
+def keys():
+    return features("Identity", "identity-personalauthenticationtokens-*")
 
 
 class Applications(Step):
@@ -45,7 +49,7 @@ class Applications(Step):
 
 class PersonalAccessTokens(Step):
     def test_at_most_three_are_made_and_each_acts_as_its_user(self):
-        person = Person(policy(unique("keys")))
+        person = Person(keys())
         api = identity(fi.PersonalAuthenticationTokensApi, person.token)
         names = [unique("key") for _ in range(3)]
         later = datetime.now(timezone.utc) + timedelta(days=9)
@@ -65,7 +69,7 @@ class PersonalAccessTokens(Step):
         self.refused(401, 187, identity(fi.MeApi, made[1].key).get_user_info)
 
     def test_nobody_deletes_the_keys_of_others(self):
-        mine, other = Person(policy(unique("keys"))), Person(policy(unique("keys")))
+        mine, other = Person(keys()), Person(keys())
         made = identity(fi.PersonalAuthenticationTokensApi, mine.token).create_api_key(fi.CreateApiKey(displayName="mine"))
         self.refused(404, 239, identity(fi.PersonalAuthenticationTokensApi, other.token).delete_api_key, made.id)
         self.assertEqual(identity(fi.MeApi, made.key).get_user_info().id, mine.id)
@@ -141,7 +145,7 @@ class NetworkZones(Step):
 
 class Logs(Step):
     def test_sign_ins_are_logged(self):
-        person = Person(policy(unique("logged")))
+        person = Person(features("Identity", "identity-identitylogs-listuserlogs"))
         since = {"okta_since": datetime.now(timezone.utc) - timedelta(hours=1), "okta_until": datetime.now(timezone.utc) + timedelta(hours=1)}
         person.log_in_again()
         own = self.ask(200, identity(fi.IdentityLogsApi, person.token).list_user_logs, okta_limit=50, okta_sort_order="DESCENDING", **since)[0]

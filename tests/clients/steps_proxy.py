@@ -9,7 +9,7 @@ import requests
 
 from sdk import Step, access, identity, unique
 from stage import Stage, wait_until
-from writing import SINCE, Person, action, by_id, policy, role, update_of
+from writing import SINCE, Person, action, by_id, features, policy, role, update_of
 
 LIST = "/api/api/portfolios"
 
@@ -27,7 +27,7 @@ def reading(scope):
 class Proxy(Step):
     def setUp(self):
         with Stage.current.published():
-            self.person = Person(reading("US"))
+            self.person = Person(reading("US"), features("Identity", "identity-personalauthenticationtokens-*"))
         self.token = self.person.token
 
     def get(self, path=LIST, token=None, **more):

@@ -27,6 +27,12 @@ def policy(code, *selectors, grant="Allow", **more):
     return fa.PolicyCreationRequest(code=code, applications=["LUSID"], grant=grant, selectors=chosen, when=when, **more)
 
 
+def features(application, *codes):
+    """A request for a policy that lets operations be executed; it counts for every application."""
+    selectors = [by_id({"scope": application, "code": code}, action("Execute", "Feature")) for code in codes]
+    return fa.PolicyCreationRequest(code=unique("features"), grant="Allow", selectors=selectors, when=fa.WhenSpec(activate=SINCE))
+
+
 def ids(*codes, kind=fa.PolicyId):
     return [kind(scope="default", code=code) for code in codes]
 
