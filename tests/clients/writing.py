@@ -1,9 +1,11 @@
 """Short words for what steps write most: policies, roles, and users who can log in."""
 
+import re
 from datetime import datetime, timezone
 
 import finbourne_access as fa
 import finbourne_identity as fi
+import requests
 
 from sdk import access, identity, unique
 from stage import Stage
@@ -62,7 +64,19 @@ def user(login, kind="Service", **more):
 def update_of(user_response, **more):
     """The request that leaves a user as it is, but for what is named."""
     kept = {name: getattr(user_response, name) for name in ("first_name", "last_name", "email_address", "login")}
-    return fi.UpdateUserRequest(**{**kept, "roles": [], **more})
+    return fi.UpdateUserRequest(**kept, **more)
+
+
+def set_up(user_id, password=CHOSEN):
+    """Takes a user through its set-up link, as its browser would, to a password of its own."""
+    made = Stage.current.call("POST", f"/identity/api/users/{user_id}/lifecycle/$setuplink")
+    assert made.status_code == 200, made.text
+    page = requests.get(made.json()["link"], timeout=30)
+    assert page.status_code == 200, page.text
+    form = {name: re.search(f'name="{name}" value="([^"]*)"', page.text)[1] for name in ("link", "username")}
+    form |= {"password": password, "again": password}
+    done = requests.post(f"{Stage.current.control}/console/setup", data=form, headers={"origin": Stage.current.control}, timeout=60)
+    assert done.status_code == 200, done.text
 
 
 class Person:
@@ -78,11 +92,8 @@ class Person:
         access(fa.RolesApi).create_role(role(self.code, self.codes))
         self.role_id = identity(fi.RolesApi).create_role(fi.CreateRoleRequest(name=self.code)).id
         identity(fi.RolesApi).add_user_to_role(self.role_id, self.id)
-        self.password = users.expire_password(self.id).password
-        temporary = Stage.current.token(self.login, self.password)
-        identity(fi.MeApi, temporary).set_password(fi.SetPassword(value=CHOSEN))
         self.password = CHOSEN
-        del Stage.current.tokens[self.login]
+        set_up(self.id)
 
     @property
     def token(self):
