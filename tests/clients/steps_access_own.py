@@ -141,4 +141,4 @@ class Metadata(Step):
         listed, _ = self.ask(200, access(fa.ApplicationMetadataApi).list_api_endpoints)
         there = {one.operation.lower() for one in listed.endpoints}
         self.assertEqual({name.replace("_", "") for _, name in operations(fa)} - there, set())
-        self.assertIn(("PUT", "/api/roles/{code}"), {(one.http_method, one.path) for one in listed.endpoints})
+        self.assertIn(("PUT", "/access/api/roles/{code}"), {(one.http_method, one.path) for one in listed.endpoints})

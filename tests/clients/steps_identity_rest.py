@@ -126,7 +126,7 @@ class ExternalTokenIssuers(Step):
 class NetworkZones(Step):
     def test_a_zone_is_created_read_listed_updated_and_deleted(self):
         api, code = identity(fi.NetworkZonesApi), unique("zone")
-        rules = fi.NetworkZonesApplyRules(sessionType=["Api"], userRoles=["nobody-has-this-role"])
+        rules = fi.NetworkZonesApplyRules(sessionType=["AccessToken"], userRoles=["nobody-has-this-role"])
         addresses = [fi.IpAddressDefinition(type="CIDR", value="192.0.2.0/24", description="documentation"), fi.IpAddressDefinition(type="IP", value="192.0.2.1")]
         common = {"networkZoneIPs": addresses, "action": "NoOp", "applyRules": rules}
         created = self.ask(201, api.create_network_zone, fi.CreateNetworkZoneRequest(code=code, description="test", **common))[0]

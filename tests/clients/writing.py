@@ -64,7 +64,7 @@ def user(login, kind="Service", **more):
 def update_of(user_response, **more):
     """The request that leaves a user as it is, but for what is named."""
     kept = {name: getattr(user_response, name) for name in ("first_name", "last_name", "email_address", "login")}
-    return fi.UpdateUserRequest(**kept, **more)
+    return fi.UpdateUserRequest(**{**kept, **more})
 
 
 def set_up(user_id, password=CHOSEN):
