@@ -61,7 +61,7 @@ struct Made {
 
 impl Made {
     fn link(&self, plane: &Plane) -> String {
-        plane.settings.href(&format!("/console/setup/{}", self.secret))
+        plane.settings.href(&format!("/console/setup?link={}", self.secret))
     }
 
     /// Tells the link on standard error: the only way to hand it on without a mail server.
