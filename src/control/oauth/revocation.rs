@@ -37,7 +37,6 @@ pub(super) async fn answer(plane: &Plane, asked: &Asked) -> Result<(), OAuthRefu
     plane.write_as(&author, |draft| Ok(change(draft))).await?;
     let event = events::Event {
         kind: "app.oauth2.token.revoke",
-        message: "Revoke token",
         user: None,
         client: Some(client),
         failure: None,
