@@ -7,8 +7,8 @@ use super::problem::{Code, Problem};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use http::header::CONTENT_TYPE;
-use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::any::TypeId;
@@ -116,19 +116,34 @@ fn is_too_deep(text: &str) -> bool {
 pub(super) fn read<T: DeserializeOwned + ToSchema + 'static>(value: &Value) -> Result<T, Problem> {
     let validator = validator::<T>()?;
     let mut problem = Problem::invalid();
-    for error in validator.iter_errors(value) {
-        let place = field(error.instance_path().as_str());
-        match error.kind() {
-            ValidationErrorKind::Required { property } => {
-                let name = property.as_str().unwrap_or_default();
-                let path = if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") };
-                problem.report(path, format!("The {name} field is required."));
-            }
-            _ => problem.report(place, shortened(&error.masked().to_string())),
-        }
-    }
+    validator.iter_errors(value).for_each(|error| report(&mut problem, &error));
     problem.or_ok(())?;
     T::deserialize(value).map_err(|error| Problem::invalid().field("", format!("{error}.")))
+}
+
+/// Names a mistake by its field; of a value that fits none of several schemas, the mistakes under the one it is meant for.
+fn report(problem: &mut Problem, error: &ValidationError<'_>) {
+    let place = field(error.instance_path().as_str());
+    match error.kind() {
+        ValidationErrorKind::Required { property } => {
+            let name = property.as_str().unwrap_or_default();
+            let path = if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") };
+            problem.report(path, format!("The {name} field is required."));
+        }
+        ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } => match meant(error, context) {
+            Some(errors) => errors.iter().for_each(|error| report(problem, error)),
+            None => problem.report(place, shortened(&error.masked().to_string())),
+        },
+        _ => problem.report(place, shortened(&error.masked().to_string())),
+    }
+}
+
+/// The mistakes under the only schema whose type the value has.
+fn meant<'e>(error: &ValidationError<'_>, context: &'e [Vec<ValidationError<'static>>]) -> Option<&'e [ValidationError<'static>]> {
+    let is_of_another_type =
+        |inner: &ValidationError<'_>| matches!(inner.kind(), ValidationErrorKind::Type { .. }) && inner.instance_path() == error.instance_path();
+    let mut candidates = context.iter().filter(|errors| !errors.iter().any(is_of_another_type));
+    candidates.next().filter(|_| candidates.next().is_none()).map(Vec::as_slice)
 }
 
 fn shortened(message: &str) -> String {
@@ -189,6 +204,7 @@ mod tests {
         display_name: Option<String>,
         #[serde(default)]
         parts: Vec<Part>,
+        first: Option<Part>,
     }
 
     #[derive(Debug, Deserialize, PartialEq, ToSchema)]
@@ -210,9 +226,16 @@ mod tests {
     }
 
     #[test]
+    fn a_mistake_inside_of_what_may_be_absent_is_named_by_its_own_field() {
+        assert_eq!(errors("{'code': 'abc', 'first': {'index': 0}}"), ["first.index"]);
+        assert_eq!(errors("{'code': 'abc', 'first': {}}"), ["first.index"]);
+        assert_eq!(errors("{'code': 'abc', 'first': 5}"), ["first"]);
+    }
+
+    #[test]
     fn unknown_members_are_ignored_and_null_is_absent() {
         let value = understand(r#"{"code":"abc","displayName":null,"other":[1],"parts":[]}"#).unwrap();
-        assert_eq!(read::<Request>(&value).unwrap(), Request { code: "abc".to_owned(), display_name: None, parts: Vec::new() });
+        assert_eq!(read::<Request>(&value).unwrap(), Request { code: "abc".to_owned(), display_name: None, parts: Vec::new(), first: None });
     }
 
     #[test]

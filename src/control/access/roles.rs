@@ -185,7 +185,7 @@ async fn add_collections(
     plane.write(&caller, |draft| addition(draft, &caller, &ScopedId::new(scope, code), scoped(Some(request.policy_collections)))).await.map(Json)
 }
 
-/// Remove a Policy Collection from a Role
+/// Remove policy collection from role
 ///
 /// Removes one policy collection that the role has.
 #[utoipa::path(delete, path = "/access/api/roles/{scope}/{code}/policycollections/{policycollectionscope}/{policycollectioncode}",

@@ -135,7 +135,7 @@ async fn generate(
     generation::generated(&*plane.state().await?, as_at, request).map(Json)
 }
 
-/// Get Policy Template
+/// Retrieving one Policy Template
 ///
 /// One template. No history is kept: `asAt` is read and changes nothing.
 #[utoipa::path(get, path = "/access/api/policytemplates/{code}", operation_id = "GetPolicyTemplate", tag = "PolicyTemplates",
@@ -167,7 +167,7 @@ async fn update(
     plane.write(&caller, |draft| replacement(draft, &id_in(None, &code), request)).await.map(Json)
 }
 
-/// Delete a Policy Template
+/// Deleting a policy template
 ///
 /// Deletes a template. Policies that were made of it stay as they are.
 #[utoipa::path(delete, path = "/access/api/policytemplates/{code}", operation_id = "DeletePolicyTemplate", tag = "PolicyTemplates",

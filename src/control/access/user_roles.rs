@@ -74,7 +74,7 @@ impl From<&UserRole> for UserRoleResponse {
     }
 }
 
-/// List User Roles
+/// List user-roles
 ///
 /// The user-roles of all users, in order of the users' ids unless another order is asked for.
 #[utoipa::path(get, path = "/access/api/userroles", operation_id = "ListUserRoles", tag = "UserRoles",
@@ -86,7 +86,7 @@ async fn list(State(plane): State<Plane>, _: Caller, uri: Uri, parameters: Param
     list.page(&parameters, state.user_roles.iter().map(|(key, role)| (key, || UserRoleResponse::from(&**role)))).map(Json)
 }
 
-/// Create User Role
+/// Create a user-role
 ///
 /// Gives a user policies directly. Every user has at most one user-role; an empty one, as the first sign-in makes it, is filled.
 #[utoipa::path(post, path = "/access/api/userroles", operation_id = "CreateUserRole", tag = "UserRoles",
@@ -97,7 +97,7 @@ async fn create(State(plane): State<Plane>, caller: Caller, Body(request): Body<
     plane.write(&caller, |draft| creation(draft, &caller, request)).await.map(Json)
 }
 
-/// Get User Role
+/// Get a user-role
 ///
 /// The user-role of one user.
 #[utoipa::path(get, path = "/access/api/userroles/{userid}", operation_id = "GetUserRole", tag = "UserRoles",
@@ -108,7 +108,7 @@ async fn read(State(plane): State<Plane>, _: Caller, Path(user): Path<String>) -
     Ok(Json(UserRoleResponse::from(&*role)))
 }
 
-/// Delete User Role
+/// Delete a user-role
 ///
 /// Takes from a user everything that they had directly.
 #[utoipa::path(delete, path = "/access/api/userroles/{userid}", operation_id = "DeleteUserRole", tag = "UserRoles",
@@ -119,7 +119,7 @@ async fn delete(State(plane): State<Plane>, caller: Caller, Path(user): Path<Str
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Update User Role
+/// Update a user-role
 ///
 /// Replaces everything that a user has directly.
 #[utoipa::path(post, path = "/access/api/userroles/{userid}/update", operation_id = "UpdateUserRole", tag = "UserRoles",
@@ -135,7 +135,7 @@ async fn update(
     plane.write(&caller, |draft| replacement(draft, &caller, &user, request)).await.map(Json)
 }
 
-/// Add policies to a User Role
+/// Add a policy to a user-role
 ///
 /// Adds policies; those that it has already stay where they are.
 #[utoipa::path(post, path = "/access/api/userroles/{userid}/policies", operation_id = "AddPolicyToUserRole", tag = "UserRoles",
@@ -152,7 +152,7 @@ async fn add_policies(
     plane.write(&caller, |draft| addition(draft, &caller, &user, more)).await.map(Json)
 }
 
-/// Remove a policy from a User Role
+/// Remove a policy from a user-role
 ///
 /// Removes one policy that the user-role has.
 #[utoipa::path(delete, path = "/access/api/userroles/{userid}/policies/{policyScope}/{policyCode}", operation_id = "RemovePolicyFromUserRole",
@@ -165,7 +165,7 @@ async fn remove_policy(State(plane): State<Plane>, caller: Caller, Path((user, s
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Add Policy Collections to a User Role
+/// Add a policy collection to a user-role
 ///
 /// Adds policy collections; those that it has already stay where they are.
 #[utoipa::path(post, path = "/access/api/userroles/{userid}/policycollections", operation_id = "AddPolicyCollectionToUserRole", tag = "UserRoles",
@@ -182,7 +182,7 @@ async fn add_collections(
     plane.write(&caller, |draft| addition(draft, &caller, &user, more)).await.map(Json)
 }
 
-/// Remove a Policy Collection from a User Role
+/// Remove a policy collection from a user-role
 ///
 /// Removes one policy collection that the user-role has.
 #[utoipa::path(delete, path = "/access/api/userroles/{userid}/policycollections/{policyCollectionScope}/{policyCollectionCode}",

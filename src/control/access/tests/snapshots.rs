@@ -5,56 +5,68 @@ use super::*;
 use crate::store::ScopedId;
 use proptest::prelude::*;
 
-/// Words that are good or bad in most places.
-fn word() -> impl Strategy<Value = Value> {
+/// Words that are good in most places, or bad.
+fn word() -> impl Strategy<Value = Value> + Clone {
     prop_oneof![
-        4 => prop_oneof!["[a-z]{3,5}", Just("*".to_owned()), Just("Policy".to_owned()), Just("Portfolio".to_owned()), Just("Feature".to_owned())].prop_map(Value::from),
-        1 => prop_oneof![Just(Value::Null), Just(json!("")), Just(json!(5)), Just(json!("\u{0}\"\u{10ffff}"))],
+        30 => prop_oneof!["[a-z]{3,5}", Just("Portfolio".to_owned()), Just("Policy".to_owned())].prop_map(Value::from),
+        1 => proptest::sample::select(&["", "*", "\u{0}\"\u{10ffff}"][..]).prop_map(Value::from),
+        1 => prop_oneof![Just(Value::Null), Just(json!(5))],
     ]
 }
 
 /// One of these, or something that is none of them.
 fn one_of(names: &'static [&'static str]) -> impl Strategy<Value = Value> + Clone {
-    prop_oneof![9 => proptest::sample::select(names).prop_map(Value::from), 1 => Just(json!("Undefined")), 1 => Just(Value::Null)]
+    prop_oneof![30 => proptest::sample::select(names).prop_map(Value::from), 1 => Just(json!("Undefined")), 1 => Just(Value::Null)]
 }
 
 fn date() -> impl Strategy<Value = Value> + Clone {
+    const GOOD: &[&str] =
+        &["2024-01-01", "2024-02-29T23:59:59.9999999+14:00", "0001-01-01T00:00:00.0000000+00:00", "9999-12-31T23:59:59.9999999+00:00", "2024-01-01t00:00:00z"];
+    const BAD: &[&str] = &["2024-13-01", "2016-12-31T23:59:60Z", "yesterday", "2024-01-01T00:00:00", "0000-01-01T00:00:00Z", ""];
     prop_oneof![
-        8 => proptest::sample::select(&[
-            "2024-01-01", "2024-02-29T23:59:59.9999999+14:00", "0001-01-01T00:00:00.0000000+00:00", "9999-12-31T23:59:59.9999999+00:00", "2024-01-01t00:00:00z",
-        ][..]).prop_map(Value::from),
-        2 => proptest::sample::select(&["2024-13-01", "2016-12-31T23:59:60Z", "yesterday", "2024-01-01T00:00:00", "0000-01-01T00:00:00Z", ""][..]).prop_map(Value::from),
-        1 => Just(Value::Null),
+        20 => proptest::sample::select(GOOD).prop_map(Value::from),
+        1 => proptest::sample::select(BAD).prop_map(Value::from),
+        2 => Just(Value::Null),
     ]
 }
 
-fn actions() -> impl Strategy<Value = Value> {
-    let action = (word(), word(), word()).prop_map(|(scope, activity, entity)| json!({ "scope": scope, "activity": activity, "entity": entity }));
-    proptest::collection::vec(action, 0..3).prop_map(Value::from)
+/// Actions on one of these entities, or on none that suit.
+fn actions(entities: &'static [&'static str]) -> impl Strategy<Value = Value> + Clone {
+    let entity = prop_oneof![30 => proptest::sample::select(entities).prop_map(Value::from), 1 => word()];
+    let action = (word(), word(), entity).prop_map(|(scope, activity, entity)| json!({ "scope": scope, "activity": activity, "entity": entity }));
+    prop_oneof![20 => proptest::collection::vec(action, 1..3), 1 => Just(Vec::new())].prop_map(Value::from)
 }
 
 fn selector() -> impl Strategy<Value = Value> {
+    const DATA: &[&str] = &["Portfolio", "Feature", "portfolio"];
+    const ABOUT_POLICIES: &[&str] = &["Policy", "PolicyCollection", "Delegation"];
     let operators = &["Equals", "NotEquals", "In", "GreaterThan"][..];
     let expression =
         (word(), one_of(operators), word()).prop_map(|(key, operator, text)| json!({ "metadataKey": key, "operator": operator, "textValue": text }));
     let leaf = prop_oneof![
-        (proptest::collection::btree_map("[a-z]{0,4}", word(), 0..3), actions())
+        6 => (proptest::collection::btree_map("[a-z]{0,4}", word(), 0..3), actions(DATA))
             .prop_map(|(identifier, actions)| json!({ "idSelectorDefinition": { "identifier": identifier, "actions": actions } })),
-        (proptest::collection::vec(expression, 0..3), actions())
+        6 => (proptest::collection::vec(expression, 0..3), actions(DATA))
             .prop_map(|(expressions, actions)| json!({ "metadataSelectorDefinition": { "expressions": expressions, "actions": actions } })),
-        actions().prop_map(|actions| json!({ "matchAllSelectorDefinition": { "actions": actions }, "idSelectorDefinition": null })),
-        Just(json!({})),
+        6 => actions(DATA).prop_map(|actions| json!({ "matchAllSelectorDefinition": { "actions": actions }, "idSelectorDefinition": null })),
+        1 => Just(json!({})),
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
-        (proptest::collection::vec(inner, 0..3), actions(), word()).prop_map(|(selectors, actions, code)| {
-            json!({ "policySelectorDefinition": { "identityRestriction": { "code": code }, "restrictionSelectors": selectors, "actions": actions } })
+        let identity = proptest::option::of(word()).prop_map(|code| code.map(|code| json!({ "code": code })));
+        (proptest::collection::vec(inner, 0..3), actions(ABOUT_POLICIES), identity).prop_map(|(selectors, actions, identity)| {
+            json!({ "policySelectorDefinition": { "identityRestriction": identity, "restrictionSelectors": selectors, "actions": actions } })
         })
     })
 }
 
 fn for_spec() -> impl Strategy<Value = Value> {
-    let relative = (one_of(&["Now", "FirstOfMonth"]), any::<i64>(), one_of(&["Day", "BusinessDay", "Years"]), one_of(&["Before", "Exactly"]))
-        .prop_map(|(date, adjustment, unit, to)| json!({ "date": date, "adjustment": adjustment % 5_000_000_000, "unit": unit, "relativeToDateTime": to }));
+    let relative = (
+        one_of(&["Now", "FirstOfMonth"]),
+        prop_oneof![9 => -1000..1000_i64, 1 => any::<i64>()],
+        one_of(&["Day", "BusinessDay", "Years"]),
+        one_of(&["Before", "Exactly"]),
+    )
+        .prop_map(|(date, adjustment, unit, to)| json!({ "date": date, "adjustment": adjustment, "unit": unit, "relativeToDateTime": to }));
     let end = prop_oneof![
         Just(json!({ "value": "AsAt=Latest" })),
         Just(json!({ "value": "AsAt=Now" })),
