@@ -5,6 +5,7 @@ mod descriptions;
 mod evaluation;
 mod policies;
 mod roles;
+mod served;
 mod snapshots;
 mod user_roles;
 
