@@ -166,7 +166,8 @@ impl Target {
         vec![Self::new("AppInstance", &application.id, Some(application.client_id.clone()))]
     }
 
-    pub(super) fn application_id(id: &str) -> Vec<Self> {
+    /// An application, by an id of its.
+    pub(in crate::control) fn application_id(id: &str) -> Vec<Self> {
         vec![Self::new("AppInstance", id, None)]
     }
 
@@ -189,6 +190,9 @@ impl Target {
 
 /// What happened, in words.
 const MESSAGES: &[(&str, &str)] = &[
+    ("app.oauth2.token.grant", "Give a token to an application"),
+    ("app.oauth2.token.refresh", "Renew tokens"),
+    ("app.oauth2.token.revoke", "Revoke token"),
     ("application.lifecycle.create", "Create application"),
     ("application.lifecycle.delete", "Delete application"),
     ("application.lifecycle.update", "Give application another secret"),

@@ -14,7 +14,7 @@ mod issuers;
 mod keys;
 mod lifecycle;
 mod log_filter;
-mod logs;
+pub(super) mod logs;
 mod me;
 mod members;
 mod metadata;

@@ -102,5 +102,11 @@ mod tests {
         let basic = format!("first-client:{SECRET}");
         assert_eq!(asked(Some(&basic), "client_id=first-client&client_secret=x").unwrap_err(), Error::InvalidRequest);
         assert_eq!(asked(Some(&basic), "client_id=another").unwrap_err(), Error::InvalidRequest);
+        let mut headers = HeaderMap::new();
+        for _ in 0..2 {
+            headers.append(AUTHORIZATION, format!("Basic {}", BASE64.encode(&basic)).parse().unwrap());
+        }
+        let twice = authenticate(&testing::draft(), &testing::vault(), (&headers, &Form::default()), testing::start());
+        assert_eq!(twice.unwrap_err().error, Error::InvalidRequest);
     }
 }

@@ -117,8 +117,8 @@ async fn by_refresh_token(plane: &Plane, asked: &Asked) -> Result<TokenAnswer, O
     let author = events::author(known, "Token", &asked.request);
     let change = |draft: &mut Draft| renewed(draft, text, &Renewal { issuer: &issuer, client: &asked.client, narrowed: narrowed.as_deref() });
     let outcome = plane.write_as(&author, change).await?;
-    let (failure, message, client) = (outcome.as_ref().err().map(Denied::reason), "Renew tokens", Some(asked.client.client_id.as_str()));
-    events::tell(plane, events::Event { kind: "app.oauth2.token.refresh", message, user: known, client, failure, request: &asked.request }).await;
+    let (failure, client) = (outcome.as_ref().err().map(Denied::reason), Some(asked.client.client_id.as_str()));
+    events::tell(plane, events::Event { kind: "app.oauth2.token.refresh", user: known, client, failure, request: &asked.request }).await;
     signed(plane, outcome)
 }
 
@@ -163,8 +163,7 @@ async fn by_client(plane: &Plane, asked: &Asked) -> Result<TokenAnswer, OAuthRef
     let outcome = plane.write_as(&author, |draft| as_service_user(draft, &asked.client.id, &issuer, &scopes)).await?;
     let failure = outcome.is_err().then_some("the application acts as no user that may sign in");
     let (user, client) = (asked.client.user_id.as_deref(), Some(asked.client.client_id.as_str()));
-    let message = "Give a token to an application";
-    events::tell(plane, events::Event { kind: "app.oauth2.token.grant", message, user, client, failure, request: &asked.request }).await;
+    events::tell(plane, events::Event { kind: "app.oauth2.token.grant", user, client, failure, request: &asked.request }).await;
     signed(plane, outcome)
 }
 

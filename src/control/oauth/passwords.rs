@@ -212,6 +212,13 @@ fn fits(hash: &str, password: &str) -> bool {
     argon2().is_ok_and(|argon2| argon2.verify_password(password.as_bytes(), &hash).is_ok())
 }
 
+/// The hash of `cheap`, which is compared at once.
+#[cfg(test)]
+pub(super) fn cheap_hash() -> String {
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8, 1, 1, None).unwrap());
+    argon2.hash_password(b"cheap").unwrap().to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing;
@@ -302,12 +309,14 @@ mod tests {
     async fn no_more_passwords_are_worked_on_at_once_than_there_are_permits() {
         let passwords = Passwords { permits: Arc::new(Semaphore::new(1)) };
         let held = Arc::clone(&passwords.permits).acquire_owned().await.unwrap();
-        let state = State::default();
-        let (login, password) = (["x".to_owned()], ["x".to_owned()]);
-        let waiting = passwords.compare(&state, &login, &password);
-        assert!(tokio::time::timeout(Duration::from_millis(50), waiting).await.is_err());
+        let waiting = tokio::spawn({
+            let passwords = passwords.clone();
+            async move { passwords.work(|| 7).await.unwrap() }
+        });
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(!waiting.is_finished());
         drop(held);
-        passwords.compare(&state, &login, &password).await.unwrap();
+        assert_eq!(waiting.await.unwrap(), 7);
     }
 
     #[tokio::test]

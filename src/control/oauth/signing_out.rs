@@ -28,7 +28,7 @@ async fn invalidate(State(plane): State<Plane>, caller: Caller) -> Result<Status
     plane.write(&caller, |draft| Ok(sign_out(draft, id, end))).await?;
     let author = caller.author();
     let (user, request) = (Some(caller.user()), author.request.as_str());
-    events::tell(&plane, events::Event { kind: "user.session.end", message: "Sign out", user, client: None, failure: None, request }).await;
+    events::tell(&plane, events::Event { kind: "user.session.end", user, client: None, failure: None, request }).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
