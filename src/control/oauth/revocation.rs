@@ -35,13 +35,7 @@ pub(super) async fn answer(plane: &Plane, asked: &Asked) -> Result<(), OAuthRefu
     };
     let author = events::author(None, "Revoke", &asked.request);
     plane.write_as(&author, |draft| Ok(change(draft))).await?;
-    let event = events::Event {
-        kind: "app.oauth2.token.revoke",
-        user: None,
-        client: Some(client),
-        failure: None,
-        request: &asked.request,
-    };
+    let event = events::Event { kind: "app.oauth2.token.revoke", user: None, client: Some(client), failure: None, request: &asked.request };
     events::tell(plane, event).await;
     Ok(())
 }
