@@ -498,3 +498,82 @@ async fn two_hundred_who_wait_all_get_every_change() {
         timeout(SOON, follower).await.expect("nobody is left behind").unwrap();
     }
 }
+
+/// A domain of 100,000 users, 1,000 roles and 10,000 policies.
+fn fill_a_domain(draft: &mut Draft) {
+    for index in 0..10_000 {
+        draft.put(policy(&format!("policy-{index}")));
+    }
+    for index in 0..1_000 {
+        let own: Vec<String> = (0..10).map(|offset| format!("policy-{}", index * 10 + offset)).collect();
+        let own: Vec<&str> = own.iter().map(String::as_str).collect();
+        draft.put(role(&format!("role-{index}"), index + 1, resource(&own, &[], &[])));
+    }
+    for index in 0..100_000 {
+        let roles = (0..3).map(|offset| id(&format!("role-{}", (index * 7 + offset) % 1_000))).collect();
+        draft.put(User { roles, ..user(&format!("00u{index:017}")) });
+    }
+}
+
+/// Times the way of one change in a large domain; a figure means something only of an optimised build on a quiet machine:
+/// `cargo test --lib --config 'profile.dev.package.doorward.opt-level=3' -- --ignored --nocapture of_a_large_domain`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures"]
+#[expect(clippy::print_stderr, reason = "shows what it measured")]
+async fn a_change_of_a_large_domain_is_served_within_a_second() {
+    let house = House::new().await;
+    let timed = |what: &str, started: Instant| eprintln!("{what}: {:?}", started.elapsed());
+    house.serves(house.write(fill_a_domain).await).await;
+    let state = house.store.state();
+    let started = Instant::now();
+    let bytes = document(&state).unwrap();
+    timed(&format!("document of {} bytes", bytes.len()), started);
+    let started = Instant::now();
+    let loaded = crate::snapshot::Snapshot::load(&bytes, now()).unwrap();
+    timed("loaded", started);
+    drop(loaded);
+    let started = Instant::now();
+    let signature = house.key.sign(&state, now(), &bytes).unwrap();
+    timed("signed", started);
+    let started = Instant::now();
+    super::served::Served::new(1, bytes.into(), &signature, String::new()).unwrap();
+    timed("digested and compressed", started);
+    for round in 0..3 {
+        let changed = User { first_name: "C".to_owned(), status: UserStatus::Suspended, ..user(&format!("00u{round:017}")) };
+        let revision = house.write(|draft| draft.put(changed)).await;
+        let started = Instant::now();
+        house.serves(revision).await;
+        timed("served after its commit", started);
+        assert!(started.elapsed() < Duration::from_secs(1), "a change took {:?}", started.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn the_key_that_the_store_keeps_for_it_signs() {
+    let plane = crate::control::plane::empty().await;
+    crate::control::oauth::keep_keys(&plane).await.unwrap();
+    let following = Following {
+        states: plane.store.watch(),
+        world: Arc::clone(&plane.world),
+        in_force: plane.in_force.clone(),
+        signer: Arc::clone(&plane.oauth.signing) as _,
+        observer: Arc::clone(&plane.metrics) as _,
+    };
+    let (publisher, publication) = Publisher::new(following);
+    let publishing = tokio::spawn(publisher.run());
+    plane
+        .write(&crate::control::caller::testing::administrator(), |draft| {
+            fill(draft);
+            Ok(())
+        })
+        .await
+        .unwrap();
+    let response = timeout(SOON, answer(&publication, &map(&[("prefer", "wait=60")]))).await.unwrap().unwrap();
+    let signature = header(&response, "doorward-signature").to_owned();
+    let keys: Vec<_> = plane.store.state().signing_keys.values().map(|key| key.public_key.clone()).collect();
+    let keys = KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap();
+    verify_detached(&signature, &body(response).await, &keys).unwrap();
+    // Everything that was acknowledged is in force for the plane's own callers.
+    assert_eq!(plane.world().await.unwrap().snapshot.policies.revision(), plane.state().await.unwrap().revision);
+    publishing.abort();
+}
