@@ -237,9 +237,19 @@ fn numbered(state: State, meta: &Meta) -> State {
 
 #[cfg(test)]
 mod tests {
-    use super::{Location, Store};
+    use super::{Location, State, Store};
     use crate::observe::clock;
     use sqlx::Connection;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn what_was_read_late_is_not_shown_over_what_is_newer() {
+        let store = Store::open(&Location::Sqlite(":memory:".into()), clock::now).await.unwrap();
+        for (sequence, shown) in [(2, 2), (1, 2), (2, 2), (3, 3)] {
+            store.0.publish(Arc::new(State { sequence, ..State::default() }));
+            assert_eq!(store.state().sequence, shown);
+        }
+    }
 
     #[tokio::test]
     async fn after_a_commit_without_an_answer_the_file_is_read_again() {
