@@ -5,6 +5,7 @@ use super::error::StoreError;
 use super::location::Location;
 use super::state::State;
 use jiff::Timestamp;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,12 +26,10 @@ pub struct Author {
 }
 
 /// Everything that the control plane remembers. What it acknowledged is on disk; what it shows was
-/// committed; its numbers never repeat and never go back.
-#[derive(Debug)]
+/// committed; its numbers never repeat and never go back. `Debug` prints numbers, and no document.
 pub struct Store(pub(super) Arc<Shared>);
 
 /// What the store and its unfinished commits share.
-#[derive(Debug)]
 pub(super) struct Shared {
     pub(super) database: Database,
     pub(super) clock: fn() -> Timestamp,
@@ -108,6 +107,13 @@ impl Store {
 
     pub(super) fn database(&self) -> &Database {
         &self.0.database
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        formatter.debug_struct("Store").field("sequence", &state.sequence).field("revision", &state.revision).finish_non_exhaustive()
     }
 }
 
@@ -239,9 +245,19 @@ fn numbered(state: State, meta: &Meta) -> State {
 
 #[cfg(test)]
 mod tests {
-    use super::{Location, Store};
+    use super::{Location, State, Store};
     use crate::observe::clock;
     use sqlx::Connection;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn what_was_read_late_is_not_shown_over_what_is_newer() {
+        let store = Store::open(&Location::Sqlite(":memory:".into()), clock::now).await.unwrap();
+        for (sequence, shown) in [(2, 2), (1, 2), (2, 2), (3, 3)] {
+            store.0.publish(Arc::new(State { sequence, ..State::default() }));
+            assert_eq!(store.state().sequence, shown);
+        }
+    }
 
     #[tokio::test]
     async fn after_a_commit_without_an_answer_the_file_is_read_again() {

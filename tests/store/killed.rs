@@ -5,7 +5,7 @@
 use crate::place::{Place, author, names, newest, on_both, setting, user};
 use doorward::observe::clock;
 use doorward::store::{Location, Setting, Store, WriteError};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -27,10 +27,12 @@ async fn child_writer() {
     let store = Store::open(&location, clock::now).await.unwrap();
     // The line that the runner began is ended, so that every acknowledgement has its own.
     say("\nopen");
+    if round == "hold" {
+        // Until it is killed, or whoever started it is gone.
+        std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+        return;
+    }
     for number in 0_u64.. {
-        if round == "hold" {
-            std::future::pending::<()>().await;
-        }
         let name = format!("{round}-{number:05}");
         let written: Result<(u64, u64), WriteError<()>> = store
             .write(&author(), |draft| {
@@ -58,7 +60,7 @@ fn start(location: &Location, round: &str) -> (Child, impl Iterator<Item = Strin
     };
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--ignored", "--exact", "killed::child_writer", "--nocapture", "--test-threads=1"]);
-    let mut child = command.env(LOCATION, location).env(ROUND, round).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = command.env(LOCATION, location).env(ROUND, round).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     (child, lines)
 }

@@ -69,6 +69,27 @@ async fn an_outage_fails_requests_within_seconds_and_ends() {
 }
 
 #[tokio::test]
+async fn connections_whose_other_end_is_gone_are_replaced() {
+    let (_place, wire, store) = wired().await;
+    set(&store, "a", 1).await;
+    let read_on_all = async || {
+        let reads = (0..10).map(|_| Arc::clone(&store)).map(|store| async move { store.audit(&newest(10)).await });
+        within(tokio::task::JoinSet::from_iter(reads).join_all()).await
+    };
+    assert!(read_on_all().await.iter().all(Result::is_ok));
+    // Just used, they are taken for alive, and nothing comes back.
+    wire.abandon();
+    read_on_all().await;
+    assert!(timed(store.audit(&newest(10))).await.is_ok(), "all connections are still waited for");
+    assert!(read_on_all().await.iter().all(Result::is_ok));
+    // Having lain idle, they are tried before they are used.
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    wire.abandon();
+    assert_eq!(timed(store.current()).await.unwrap().sequence, 1);
+    timed(set(&store, "a", 2)).await;
+}
+
+#[tokio::test]
 async fn a_commit_without_an_answer_is_an_error_and_then_what_the_database_says() {
     let (_place, wire, store) = wired().await;
     set(&store, "a", 1).await;

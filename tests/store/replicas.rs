@@ -42,8 +42,24 @@ async fn listening(place: &Place, expected: i64) {
 async fn writers_of_two_replicas_lose_nothing_and_repeat_no_revision() {
     let place = Place::postgres().await;
     let stores = [place.open().await, place.open().await];
+    let running = [run(&stores[0]), run(&stores[1])];
+    let watching = stores.each_ref().map(|store| {
+        let mut watch = store.watch();
+        tokio::spawn(async move {
+            let mut revision = 0;
+            while revision < 80 {
+                let shown = watch.wait_for(|state| state.revision != revision).await.unwrap().revision;
+                assert!(shown > revision, "revision {shown} was shown after {revision}");
+                revision = shown;
+            }
+        })
+    });
     let revisions = count_at_once(&stores, 8, 10).await;
     assert_eq!(revisions, (1..=80).collect());
+    for watching in watching {
+        within(watching).await.unwrap();
+    }
+    running.iter().for_each(JoinHandle::abort);
     for store in &stores {
         let state = store.current().await.unwrap();
         assert_eq!((setting(&state, "count"), state.users.len(), state.revision), (Some(80), 80, 80));

@@ -24,6 +24,8 @@ pub(crate) enum Mood {
 pub(crate) struct Wire {
     pub(crate) address: SocketAddr,
     mood: Arc<watch::Sender<Mood>>,
+    /// How often what was connected was left to itself.
+    abandoned: Arc<watch::Sender<u32>>,
 }
 
 impl Wire {
@@ -32,16 +34,23 @@ impl Wire {
         let address = listener.local_addr().unwrap();
         let mood = Arc::new(watch::Sender::new(Mood::Whole));
         let own = Arc::clone(&mood);
+        let abandoned = Arc::new(watch::Sender::new(0));
+        let abandoning = Arc::clone(&abandoned);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 if *own.borrow() == Mood::Cut {
                     continue;
                 }
                 let Ok(server) = TcpStream::connect(&server).await else { continue };
-                tokio::spawn(carry(client, server, Arc::clone(&own)));
+                tokio::spawn(carry(client, server, Arc::clone(&own), abandoning.subscribe()));
             }
         });
-        Self { address, mood }
+        Self { address, mood, abandoned }
+    }
+
+    /// From now on nothing is carried over what is connected, as when the other machine is gone; new connections are whole.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.send_modify(|count| *count += 1);
     }
 
     pub(crate) fn set(&self, mood: Mood) {
@@ -53,13 +62,14 @@ impl Wire {
     }
 }
 
-async fn carry(client: TcpStream, server: TcpStream, mood: Arc<watch::Sender<Mood>>) {
+async fn carry(client: TcpStream, server: TcpStream, mood: Arc<watch::Sender<Mood>>, mut abandoned: watch::Receiver<u32>) {
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     let mut cut = mood.subscribe();
     tokio::select! {
         () = pump(from_client, to_server, &mood, true) => {}
         () = pump(from_server, to_client, &mood, false) => {}
         _ = cut.wait_for(|mood| *mood == Mood::Cut) => {}
+        _ = abandoned.changed() => std::future::pending().await,
     }
 }
 

@@ -57,7 +57,6 @@ macro_rules! ask {
 }
 
 /// A database.
-#[derive(Debug)]
 pub(super) enum Database {
     Sqlite(sqlite::File),
     Postgres(sqlx::PgPool),
@@ -86,7 +85,6 @@ impl Lent {
 }
 
 /// A transaction; dropped, it is rolled back.
-#[derive(Debug)]
 pub(super) enum Transaction {
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
     Postgres(postgres::Line),

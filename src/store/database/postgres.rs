@@ -40,7 +40,6 @@ async fn is_alive(connection: &mut PgConnection, idle: Duration) -> bool {
 
 /// A connection that goes back to its pool only after its last answer: one that was left in the midst
 /// of something is closed, and the server ends what it was doing.
-#[derive(Debug)]
 pub(in crate::store) struct Line {
     lent: PoolConnection<Postgres>,
     is_done: bool,

@@ -16,7 +16,6 @@ const MODE: u32 = 0o600;
 const MEMORY: &str = ":memory:";
 
 /// An open file.
-#[derive(Debug)]
 pub(in crate::store) struct File {
     /// Of one connection, so that writers wait in line instead of trying again and again.
     pub(super) writer: SqlitePool,
