@@ -21,6 +21,7 @@ const BESIDE: [&str; 9] = [
     "access-accessmetadata-putaccessmetadata PUT /access/api/accessmetadata/{entity}",
     "access-decisions-post POST /decisions",
     "access-snapshot-get GET /snapshot",
+    "api-accesslogs-getaccessevaluationlog GET /app/insights/logs/{id}",
     "api-accesslogs-getaccessevaluationlog GET /insights/api/access/{id}",
     "api-accesslogs-listaccessevaluationlogs GET /insights/api/access",
     "identity-users-createsetuplink POST /identity/api/users/{id}/lifecycle/$setuplink",

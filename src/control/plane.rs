@@ -156,6 +156,12 @@ impl Plane {
 /// A plane for the tests of the operations, with nothing in it.
 #[cfg(test)]
 pub(super) async fn empty() -> Plane {
+    serving(Publication::default()).await
+}
+
+/// The same, where this is served.
+#[cfg(test)]
+pub(super) async fn serving(publication: Publication) -> Plane {
     let memory = crate::store::Location::Sqlite(":memory:".into());
     let store = Store::open(&memory, clock::now).await.unwrap();
     let metrics = Metrics::new(&crate::observe::Labels { entities: Vec::new(), issuers: Vec::new() }).unwrap();
@@ -165,7 +171,7 @@ pub(super) async fn empty() -> Plane {
         store,
         world: Arc::new(WorldStore::new(World::default())),
         in_force: watch::Sender::new(0),
-        publication: Publication::default(),
+        publication,
         settings: Settings { public_url: "http://127.0.0.1:9910".to_owned(), sidecars: Vec::new() },
         oauth: super::oauth::testing::oauth(),
         keys: Mutex::new(None),

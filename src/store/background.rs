@@ -21,12 +21,15 @@ const TOMBSTONES: SignedDuration = SignedDuration::from_hours(24);
 /// How long decisions are kept.
 const DECISIONS: SignedDuration = SignedDuration::from_hours(31 * 24);
 
+/// How many of them are kept: calls that are refused without end shall not fill the disk.
+const MOST_DECISIONS: u32 = 5_000_000;
+
 /// How long the identity log is kept.
 const EVENTS: SignedDuration = SignedDuration::from_hours(92 * 24);
 
 impl Store {
     /// Shows what other replicas write, soon after they have written it, and forgets what is old:
-    /// removed documents after a day, decisions after a month, the identity log after three. It never returns.
+    /// removed documents after a day, decisions after a month or when there are five million, the identity log after three. It never returns.
     pub async fn run(&self) {
         tokio::join!(self.0.follow(), self.0.forget());
     }
@@ -100,6 +103,34 @@ impl Shared {
             let Ok(before) = now.checked_sub(kept) else { continue };
             while self.database.prune_log(log, before).await? {}
         }
+        self.prune_decisions(MOST_DECISIONS).await
+    }
+
+    /// Forgets the oldest decisions beyond so many.
+    async fn prune_decisions(&self, most: u32) -> Result<(), StoreError> {
+        let Some(before) = self.database.decision_behind(most).await? else { return Ok(()) };
+        while self.database.prune_log(Log::Decisions, before).await? {}
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::{DecisionRow, Location, Span, Store};
+    use jiff::Timestamp;
+
+    #[tokio::test]
+    async fn the_newest_decisions_stay_when_there_are_too_many() {
+        let store = Store::open(&Location::Sqlite(":memory:".into()), crate::observe::clock::now).await.unwrap();
+        let row = |second: i64| {
+            let at = Timestamp::from_second(1_795_000_000 + second).unwrap();
+            DecisionRow { id: second.to_string(), at, user: String::new(), application: String::new(), body: "{}".to_owned() }
+        };
+        store.append_decisions(&(0..10).map(row).collect::<Vec<_>>()).await.unwrap();
+        for (most, kept) in [(10, 10), (4, 4), (4, 4)] {
+            store.0.prune_decisions(most).await.unwrap();
+            let ids: Vec<_> = store.decisions(&Span { limit: 100, ..Span::default() }).await.unwrap().into_iter().map(|row| row.id).collect();
+            assert_eq!((ids.len(), &*ids[0]), (kept, "9"));
+        }
     }
 }

@@ -3,6 +3,7 @@ use super::publisher::{Following, Publisher, Signer};
 use super::serving::answer;
 use super::*;
 use crate::control::problem::Problem;
+use crate::http_client::{Ask, Authorities, HttpClient};
 use crate::policy::load;
 use crate::snapshot::{World, WorldStore};
 use crate::sources::SourceObserver;
@@ -16,7 +17,7 @@ use axum::body::to_bytes;
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -497,6 +498,25 @@ async fn two_hundred_who_wait_all_get_every_change() {
     for follower in followers {
         timeout(SOON, follower).await.expect("nobody is left behind").unwrap();
     }
+}
+
+#[tokio::test]
+async fn the_route_answers_head_like_get_without_the_bytes() {
+    let house = House::new().await;
+    house.serves(house.write(fill).await).await;
+    let plane = crate::control::plane::serving(house.publication.clone()).await;
+    let router: axum::Router = routes().split_for_parts().0.with_state(plane);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/snapshot", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let client = HttpClient::new(Authorities::Native).unwrap();
+    let ask = |method: Method| Ask { method, ..Ask::get(url.parse().unwrap(), SOON, 1 << 20) };
+    let (get, head) = (client.ask(ask(Method::GET)).await.unwrap(), client.ask(ask(Method::HEAD)).await.unwrap());
+    assert_eq!((get.status, head.status), (StatusCode::OK, StatusCode::OK));
+    for name in ["etag", "content-length", "doorward-signature", "content-type"] {
+        assert_eq!(get.headers.get(name), head.headers.get(name), "{name}");
+    }
+    assert_eq!((head.body.len(), load(&get.body).unwrap().revision()), (0, house.publication.revision()));
 }
 
 /// A domain of 100,000 users, 1,000 roles and 10,000 policies.

@@ -20,6 +20,7 @@ const EVENTS_OF_USER_UP: &str = "SELECT id, at, user_id, kind, body FROM events 
     WHERE at >= $1 AND at < $2 AND (at, id) > ($3, $4) AND user_id = $6 ORDER BY at, id LIMIT $5";
 const AUDIT: &str = "SELECT sequence, ordinal, at, user_id, operation, request, kind, key, before, after FROM audit \
     WHERE at >= $1 AND at < $2 AND (sequence, ordinal) < ($3, $4) ORDER BY sequence DESC, ordinal DESC LIMIT $5";
+const SURPLUS_DECISION: &str = "SELECT at FROM decisions ORDER BY at DESC, id DESC LIMIT 1 OFFSET $1";
 const OLD_DECISIONS: &str = "DELETE FROM decisions WHERE id IN (SELECT id FROM decisions WHERE at < $1 ORDER BY at LIMIT $2)";
 const OLD_EVENTS: &str = "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < $1 ORDER BY at LIMIT $2)";
 
@@ -116,6 +117,13 @@ impl Connection<'_> {
         let rows: Vec<Audit> =
             on!(self, inner => sqlx::query_as(AUDIT).bind(from).bind(to).bind(sequence).bind(ordinal).bind(limit).fetch_all(&mut **inner).await)?;
         Ok(rows.into_iter().map(audit_of).collect())
+    }
+
+    /// The time before which all decisions but so many of the newest were made; of one moment, none stays.
+    pub(super) async fn decision_behind(&mut self, newest: u32) -> Result<Option<Timestamp>, sqlx::Error> {
+        let at: Option<(i64,)> = on!(self, inner => sqlx::query_as(SURPLUS_DECISION).bind(i64::from(newest)).fetch_optional(&mut **inner).await)?;
+        // Times are whole microseconds.
+        Ok(at.map(|(at,)| time_of(at.saturating_add(1))))
     }
 
     /// Removes some of what is older; whether there may be more.

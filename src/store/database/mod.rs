@@ -239,6 +239,11 @@ impl Database {
         ask!(self.writer(), connection => connection.prune_log(log, before))
     }
 
+    /// The time before which all decisions but so many of the newest were made; none if there are no more than that.
+    pub(super) async fn decision_behind(&self, newest: u32) -> Result<Option<Timestamp>, StoreError> {
+        ask!(self.reader(), connection => connection.decision_behind(newest))
+    }
+
     /// Forgets documents that were removed before that time.
     pub(super) async fn prune_documents(&self, before: Timestamp) -> Result<(), StoreError> {
         let (mut transaction, _) = self.begin().await?;
