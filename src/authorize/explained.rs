@@ -104,9 +104,9 @@ fn refused(world: &World, record: Option<&Record>, refusal: Refusal) -> Explaine
     }
 }
 
-fn admitted(world: &World, admission: Box<Admission>, upstream: Option<&[u8]>) -> ExplainedCall {
+fn admitted(world: &World, mut admission: Box<Admission>, upstream: Option<&[u8]>) -> ExplainedCall {
     let verdict = if admission.is_filtered() { "admitted, its answer filtered" } else { "admitted, its answer as it is" };
-    let told = described(world, Some(admission.record()), verdict);
+    let told = described(world, admission.take_record().as_ref(), verdict);
     let Some(body) = upstream else { return told };
     match filtered(admission, body) {
         Ok(answer) => ExplainedCall { answer: Some(answer), ..told },

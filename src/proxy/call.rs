@@ -100,12 +100,12 @@ impl Arrived<'_> {
                 metadata: &metadata,
             };
             match self.decide(&call) {
-                Step::Done(Verdict::Admit(admission)) => {
-                    exit.keep(admission.record(), &self.world);
+                Step::Done(Verdict::Admit(mut admission)) => {
+                    exit.keep(admission.take_record(), &self.world);
                     return Ok(admission);
                 }
                 Step::Done(Verdict::Refuse(refused)) => {
-                    exit.keep(&refused.record, &self.world);
+                    exit.keep(Some(refused.record), &self.world);
                     return Err(refused.refusal);
                 }
                 Step::Need(Need::Body { limit }) => received.read(limit, self.core.upstream.read_timeout()).await?,

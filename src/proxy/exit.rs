@@ -48,10 +48,10 @@ impl Exit {
     }
 
     /// Keeps the record of the decision, made under this world, if anybody is to read it.
-    pub(super) fn keep(&self, record: &Record, world: &Arc<World>) {
+    pub(super) fn keep(&self, record: Option<Record>, world: &Arc<World>) {
         let mut end = self.end();
         if end.core.wiring.log.is_open() {
-            end.kept = Some(Box::new(KeptRecord::new(record.clone(), Arc::clone(world))));
+            end.kept = record.map(|record| Box::new(KeptRecord::new(record, Arc::clone(world))));
         }
     }
 

@@ -5,12 +5,13 @@ use crate::support::door::Doorward;
 use crate::support::upstream::{Reply, Seen, Upstream, ok, whole};
 use crate::support::within;
 use crate::support::world::{TOKEN, snapshot, token_of, world_of};
+use doorward::observe::clock;
 use doorward::snapshot::World;
 use serde_json::json;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -182,7 +183,7 @@ async fn an_answer_is_never_used_after_its_time() {
     let mut client = Client::connect(door.address).await;
     assert_eq!(client.get("/api/books/s/2").await.status, 200);
     is_moved.store(true, Ordering::SeqCst);
-    let moved = Instant::now();
+    let moved = clock::monotonic();
     within(async {
         loop {
             let sent = moved.elapsed();
