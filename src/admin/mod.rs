@@ -1,17 +1,21 @@
-//! The operator's door: health, readiness, metrics and status, on a listener of its own. It shows
-//! no policy, no user and no credential, and nothing of it is on the data port.
+//! The operator's door, on a listener of its own: health, readiness, metrics and status, which show no
+//! policy and no user; and for the question why a call was denied, what is recorded of a decision and
+//! the explanation of a supposed call, which show both. It never shows a credential, and nothing of it
+//! is on the data port.
 
+mod decisions;
+mod explain;
 mod status;
 
-use crate::observe::{Metrics, clock};
+use crate::observe::{Metrics, Recent, clock};
 use crate::snapshot::WorldStore;
 use crate::sources::KeySets;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::future::Future;
@@ -28,6 +32,8 @@ pub struct Admin {
     pub world: Arc<WorldStore>,
     /// Where everything is counted.
     pub metrics: Arc<Metrics>,
+    /// The newest decision records.
+    pub recent: Arc<Recent>,
     /// The issuers' keys.
     pub keys: Arc<KeySets>,
     /// Connections that clients of the proxy hold open.
@@ -62,6 +68,8 @@ pub fn router(admin: Admin) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/status", get(show_status))
+        .route("/decisions/{id}", get(decisions::show))
+        .route("/explain", post(explain::explain).layer(DefaultBodyLimit::max(explain::LONGEST_QUESTION)))
         .with_state(admin)
 }
 

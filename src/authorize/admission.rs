@@ -22,7 +22,7 @@ pub struct Admission {
     pub(super) plan: Plan,
     pub(super) is_head: bool,
     target: Box<str>,
-    record: Record,
+    record: Option<Record>,
 }
 
 impl Admission {
@@ -35,7 +35,7 @@ impl Admission {
             plan,
             is_head: call.method == "HEAD",
             target: call.target.into(),
-            record,
+            record: Some(record),
         }
     }
 
@@ -47,7 +47,7 @@ impl Admission {
             plan: Plan::Pass,
             is_head: call.method == "HEAD",
             target: call.target.into(),
-            record,
+            record: Some(record),
         }
     }
 
@@ -57,10 +57,10 @@ impl Admission {
         &self.target
     }
 
-    /// What is written down about the call.
+    /// What is written down about the call; it is given once.
     #[must_use]
-    pub fn record(&self) -> &Record {
-        &self.record
+    pub fn take_record(&mut self) -> Option<Record> {
+        self.record.take()
     }
 
     /// The decision id.

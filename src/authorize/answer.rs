@@ -179,6 +179,30 @@ impl AnswerFilter {
         self.fetched.insert(target, body);
     }
 
+    /// Takes a chunk where no upstream can be asked: its metadata is unknown.
+    ///
+    /// # Errors
+    /// A stop.
+    pub fn write_alone(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Stop> {
+        let mut progress = self.write(chunk, out)?;
+        while let Progress::Need(targets) = progress {
+            targets.iter().for_each(|target| self.supply(target, None));
+            progress = self.write(&[], out)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the body in the same way.
+    ///
+    /// # Errors
+    /// A stop.
+    pub fn end_alone(&mut self, out: &mut Vec<u8>) -> Result<(), Stop> {
+        while let Progress::Need(targets) = self.end(out)? {
+            targets.iter().for_each(|target| self.supply(target, None));
+        }
+        Ok(())
+    }
+
     /// What was kept and removed so far.
     #[must_use]
     pub fn summary(&self) -> Summary {
@@ -274,7 +298,8 @@ impl AnswerFilter {
         }
         if self.inputs.operation().is_some_and(crate::api_map::Operation::reads) {
             let status = self.inputs.world.settings.denied_status;
-            return Stop::Refuse(denied_item(status, "the single item of the answer".to_owned()));
+            let refusal = denied_item(status, "the single item of the answer".to_owned());
+            return Stop::Refuse(Refusal { deciding: self.memory.denied.clone(), ..refusal });
         }
         Stop::Replace(b"{}")
     }

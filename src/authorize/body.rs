@@ -2,12 +2,14 @@
 //! Names are looked up without case, for upstreams do the same (interfaces §3).
 
 use super::checks::denied;
-use super::questions::{Asked, Asker, EntityQuestion, IdParts, MetadataAt, own_date};
+use super::deciding::Deciding;
+use super::questions::{Asked, Asker, EntityQuestion, IdParts, MetadataAt, PropertyQuestion, own_date};
 use super::refusal::{Refusal, RefusalName};
 use crate::api_map::{Binding, BodyRule, ItemRule, MetadataSource, Source};
 use crate::json_filter::{Document, FilterError, Found, Limits, NameMatch, Node, Pattern, Pointer};
 use crate::policy::{Dates, Metadata};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 const NAMES: NameMatch = NameMatch::IgnoreAsciiCase;
 
@@ -147,16 +149,15 @@ fn ask_item(asker: &Asker<'_>, rule: &BodyRule, item: &BodyItem<'_>, needs: &mut
     }
     for property in &item.properties {
         let own = own_date(property.date, effective);
-        let may = |key: Option<&str>| asker.may_touch_property(&rule.activity, "PropertyValue", key, own, as_at);
+        let require =
+            |key: Option<&str>| asker.require_property(&PropertyQuestion { activity: &rule.activity, entity: "PropertyValue", key, effective: own, as_at });
         let names = [property.name.as_deref(), property.key.as_deref()];
         // A key inside that differs from the member name is asked as well (semantics §9).
-        let is_granted = match names {
-            [Some(name), Some(key)] => may(Some(name)) && (name == key || may(Some(key))),
-            [name, key] => may(name.or(key)),
+        let answered = match names {
+            [Some(name), Some(key)] if name != key => require(Some(name)).and_then(|()| require(Some(key))),
+            [name, key] => require(name.or(key)),
         };
-        if !is_granted {
-            return Err(denied(format!("{} on a property of the body", rule.activity)));
-        }
+        answered.map_err(|question| denied(format!("{} on a property of the body", rule.activity)).because(question))?;
     }
     Ok(())
 }
@@ -175,9 +176,13 @@ fn ask_entity(
         source => MetadataAt::Source(source),
     };
     let id = item.id.iter().map(|(part, value)| (*part, value.as_deref().map(Cow::Borrowed))).collect();
-    match asker.ask(&EntityQuestion { activity: &rule.activity, entity, id, metadata, effective: dates.0, as_at: dates.1 }) {
+    let question = EntityQuestion { activity: &rule.activity, entity, id, metadata, effective: dates.0, as_at: dates.1 };
+    match asker.ask(&question) {
         Asked::Granted => Ok(()),
-        Asked::Denied => Err(denied(format!("{} on an item {} of the body", rule.activity, entity.asked_as))),
+        Asked::Denied(by) => {
+            let refusal = denied(format!("{} on an item {} of the body", rule.activity, entity.asked_as));
+            Err(refusal.because(Arc::new(Deciding::of_entity(&question, by))))
+        }
         Asked::Needs(route) => {
             needs.push(route);
             Ok(())

@@ -39,6 +39,15 @@ impl Door {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct DecisionId(pub u128);
 
+impl DecisionId {
+    /// Reads an id as it is written: 32 hexadecimal digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_written_so = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        u128::from_str_radix(text, 16).ok().filter(|_| is_written_so).map(Self)
+    }
+}
+
 impl fmt::Display for DecisionId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{:032x}", self.0)

@@ -2,12 +2,15 @@
 //! order, before anything goes upstream (semantics §9).
 
 use super::body;
+use super::deciding::Deciding;
 use super::guard;
-use super::questions::{Asked, Asker, EntityQuestion, IdParts, MetadataAt};
+use super::inputs::Inputs;
+use super::questions::{Asked, Asker, EntityQuestion, IdParts, MetadataAt, PropertyQuestion};
 use super::refusal::{Refusal, RefusalName};
 use crate::api_map::{Binding, Entity, ItemRule, MetadataSource, ResponseRule, Target, TargetKind};
 use crate::policy::Dates;
 use crate::snapshot::DeniedStatus;
+use std::sync::Arc;
 
 /// What the request checks came to.
 pub(super) enum Checked {
@@ -25,10 +28,9 @@ pub(super) fn check(asker: &Asker<'_>, body: Option<&[u8]>) -> Checked {
     let mut needs = Vec::new();
     for target in &asker.operation.targets {
         match ask_target(asker, target) {
-            Asked::Granted => {}
-            Asked::Needs(route) => needs.push(route),
-            Asked::Denied if needs.is_empty() => return Checked::Refused(denied_target(asker, target)),
-            Asked::Denied => break,
+            Ok(route) => needs.extend(route),
+            Err(refusal) if needs.is_empty() => return Checked::Refused(refusal),
+            Err(_) => break,
         }
     }
     match body::check(asker, body, &mut needs).and_then(|()| check_single_items(asker, &mut needs)) {
@@ -48,9 +50,10 @@ fn check_query(asker: &Asker<'_>) -> Result<(), Refusal> {
                 return Err(denied(format!("the parameter `{name}` mentions properties in a way that is not understood")));
             };
             for key in keys {
-                if !asker.may_touch_property("Read", "PropertyValue", Some(key), inputs.effective, inputs.as_at) {
-                    return Err(denied(format!("the parameter `{name}` mentions the property `{key}`, which the caller may not read")));
-                }
+                let question = property(inputs, "Read", key);
+                asker.require_property(&question).map_err(|question| {
+                    denied(format!("the parameter `{name}` mentions the property `{key}`, which the caller may not read")).because(question)
+                })?;
             }
         }
     }
@@ -66,33 +69,48 @@ fn check_per_se(asker: &Asker<'_>) -> Result<(), Refusal> {
         let ResponseRule::Items { is_single: true, activity, item, .. } = rule else { continue };
         let Some(entity) = asker.entity(item.entity) else { continue };
         if !asker.subject.could_grant(&asker.operation.application, activity, &entity.asked_as) {
-            return Err(denied(format!("no policy could grant {activity} on {}", entity.asked_as)));
+            let (effective, as_at) = (asker.inputs.effective, asker.inputs.as_at);
+            let question = EntityQuestion { activity, entity, id: IdParts::new(), metadata: MetadataAt::Unknown, effective, as_at };
+            return Err(denied(format!("no policy could grant {activity} on {}", entity.asked_as)).because(Arc::new(Deciding::of_entity(&question, None))));
         }
     }
     Ok(())
 }
 
-fn ask_target(asker: &Asker<'_>, target: &Target) -> Asked {
+/// Asks about a target; what comes back is the metadata that must be fetched first.
+///
+/// # Errors
+/// When the policies refuse it.
+fn ask_target(asker: &Asker<'_>, target: &Target) -> Result<Option<String>, Refusal> {
     match &target.kind {
         TargetKind::Entity { entity, id } => {
-            let Some(known) = asker.entity(*entity) else { return Asked::Denied };
+            let Some(known) = asker.entity(*entity) else { return Err(denied_target(asker, target)) };
             let left = Left::of(asker, target, *entity, known);
             let metadata = if left.metadata { MetadataAt::LeftToAnswer } else { MetadataAt::Source(&known.metadata) };
-            asker.ask(&EntityQuestion {
+            let question = EntityQuestion {
                 activity: &target.activity,
                 entity: known,
                 id: asker.request_id(id),
                 metadata,
                 effective: if left.effective { Dates::LeftToRows } else { asker.inputs.effective },
                 as_at: if left.as_at { Dates::LeftToRows } else { asker.inputs.as_at },
-            })
+            };
+            match asker.ask(&question) {
+                Asked::Granted => Ok(None),
+                Asked::Needs(route) => Ok(Some(route)),
+                Asked::Denied(by) => Err(denied_target(asker, target).because(Arc::new(Deciding::of_entity(&question, by)))),
+            }
         }
         TargetKind::Property { parameter } => {
             let inputs = asker.inputs;
-            let may = |key: &str| asker.may_touch_property(&target.activity, "PropertyValue", Some(key), inputs.effective, inputs.as_at);
+            let require = |key: &str| asker.require_property(&property(inputs, &target.activity, key));
             // Upstreams that take a list in one parameter would read more keys than one.
-            let may_all = |value: &str| may(value) && (!value.contains(',') || value.split(',').all(|key| may(key.trim())));
-            if inputs.query.all(parameter).all(may_all) { Asked::Granted } else { Asked::Denied }
+            let require_all = |value: &str| {
+                require(value)?;
+                if value.contains(',') { value.split(',').try_for_each(|key| require(key.trim())) } else { Ok(()) }
+            };
+            inputs.query.all(parameter).try_for_each(require_all).map_err(|question| denied_target(asker, target).because(question))?;
+            Ok(None)
         }
     }
 }
@@ -140,10 +158,18 @@ fn check_single_items(asker: &Asker<'_>, needs: &mut Vec<String>) -> Result<(), 
         match asker.ask(&question) {
             Asked::Granted => {}
             Asked::Needs(route) => needs.push(route),
-            Asked::Denied => return Err(denied_item(asker.inputs.world.settings.denied_status, format!("{activity} on the single {}", entity.asked_as))),
+            Asked::Denied(by) => {
+                let refusal = denied_item(asker.inputs.world.settings.denied_status, format!("{activity} on the single {}", entity.asked_as));
+                return Err(refusal.because(Arc::new(Deciding::of_entity(&question, by))));
+            }
         }
     }
     Ok(())
+}
+
+/// A question about a property that the request names.
+fn property<'a>(inputs: &Inputs, activity: &'a str, key: &'a str) -> PropertyQuestion<'a> {
+    PropertyQuestion { activity, entity: "PropertyValue", key: Some(key), effective: inputs.effective, as_at: inputs.as_at }
 }
 
 fn denied_target(asker: &Asker<'_>, target: &Target) -> Refusal {

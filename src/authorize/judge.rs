@@ -2,6 +2,7 @@
 //! property of an answer.
 
 use super::call::UpstreamMetadata;
+use super::deciding::Deciding;
 use super::inputs::Inputs;
 use super::questions::{Asked, Asker, EntityQuestion, IdParts, MetadataAt, own_date};
 use crate::api_map::{Binding, Facts, ItemRule, MetadataSource, Operation, ResponseRule, Source};
@@ -11,6 +12,7 @@ use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What the judge of one answer remembers from item to property and from chunk to chunk.
 #[derive(Debug, Default)]
@@ -23,6 +25,8 @@ pub(super) struct Memory {
     properties: HashMap<Box<str>, bool, RandomState>,
     /// Metadata routes that must be fetched before the filter goes on.
     pub(super) needs: Vec<String>,
+    /// The question about a single item that was refused.
+    pub(super) denied: Option<Arc<Deciding>>,
 }
 
 /// What is remembered of a rule.
@@ -102,9 +106,9 @@ impl<'a> AnswerJudge<'a> {
     }
 
     fn judge(&mut self, rule: usize, key: Option<&str>, found: &[Option<&[u8]>]) -> Asked {
-        let Some(ResponseRule::Items { activity, item, facts, .. }) = self.asker.operation.response.get(rule) else { return Asked::Denied };
-        let Some(entity) = self.asker.entity(item.entity) else { return Asked::Denied };
-        let Some(uses) = self.memory.rules.get(rule).map(|of_rule| of_rule.uses) else { return Asked::Denied };
+        let Some(ResponseRule::Items { activity, item, facts, is_single, .. }) = self.asker.operation.response.get(rule) else { return Asked::Denied(None) };
+        let Some(entity) = self.asker.entity(item.entity) else { return Asked::Denied(None) };
+        let Some(uses) = self.memory.rules.get(rule).map(|of_rule| of_rule.uses) else { return Asked::Denied(None) };
         let (effective, as_at) = self.dates_of(facts, found, uses.or(self.memory.uses));
         if let Some(of_rule) = self.memory.rules.get_mut(rule) {
             of_rule.dates = Some((effective, as_at));
@@ -117,16 +121,18 @@ impl<'a> AnswerJudge<'a> {
             source => MetadataAt::Source(source),
         };
         let id = self.id_of(item, key, found);
-        if uses != Uses::default() {
-            return self.asker.ask(&EntityQuestion { activity, entity, id, metadata, effective, as_at });
-        }
-        if let Some(verdict) = self.memory.rules.get(rule).and_then(|of_rule| of_rule.last.verdict(&id)) {
-            return if verdict { Asked::Granted } else { Asked::Denied };
+        let depends_on_id_alone = uses == Uses::default() && !*is_single;
+        if depends_on_id_alone && let Some(verdict) = self.memory.rules.get(rule).and_then(|of_rule| of_rule.last.verdict(&id)) {
+            return if verdict { Asked::Granted } else { Asked::Denied(None) };
         }
         let question = EntityQuestion { activity, entity, id, metadata, effective, as_at };
         let asked = self.asker.ask(&question);
-        if let Some(of_rule) = self.memory.rules.get_mut(rule) {
+        if depends_on_id_alone && let Some(of_rule) = self.memory.rules.get_mut(rule) {
             of_rule.last.remember(&question.id, asked == Asked::Granted);
+        }
+        // The whole answer is refused for the sake of a single item.
+        if *is_single && let Asked::Denied(by) = asked {
+            self.memory.denied = Some(Arc::new(Deciding::of_entity(&question, by)));
         }
         asked
     }
@@ -162,7 +168,7 @@ impl Judge for AnswerJudge<'_> {
     fn item(&mut self, rule: usize, key: Option<&str>, facts: &[Option<&[u8]>]) -> ItemVerdict {
         match self.judge(rule, key, facts) {
             Asked::Granted => ItemVerdict::Keep,
-            Asked::Denied => ItemVerdict::Drop,
+            Asked::Denied(_) => ItemVerdict::Drop,
             Asked::Needs(route) => {
                 if !self.memory.needs.contains(&route) {
                     self.memory.needs.push(route);

@@ -12,9 +12,11 @@ mod call;
 mod caller;
 mod charset;
 mod checks;
+mod deciding;
 mod decoding;
 mod error_body;
 mod etag;
+mod explained;
 mod framing;
 mod guard;
 mod inputs;
@@ -28,19 +30,22 @@ mod request_headers;
 mod response_headers;
 mod target;
 mod trace;
+mod written;
 
 pub use admission::Admission;
 pub use answer::{Answer, AnswerFilter, Progress, Stop, Summary};
 pub use call::{Call, DecisionId, Door, Identity, UpstreamMetadata};
 pub use caller::Caller;
-pub use record::Record;
+pub use explained::{ExplainedCall, SupposedCall, explain_call};
+pub use record::{KeptRecord, Record};
 pub use refusal::{Refusal, RefusalName};
 pub use trace::{Trace, Traced};
 
 use crate::api_map::{Answering, Match, Operation, PathError};
-use crate::policy::{Dates, MetadataOf, Question};
+use crate::policy::{Cause, Dates, MetadataOf, Question};
 use crate::snapshot::World;
 use checks::Checked;
+use deciding::{Answered, Deciding};
 use inputs::{Headers, Inputs};
 use jiff::Timestamp;
 use query::Query;
@@ -152,14 +157,15 @@ fn judge(world: &Arc<World>, call: &Call<'_>, now: Timestamp, record: &mut Recor
         trace: trace.cloned(),
     };
     inputs.read_dates(operation);
-    ask_policies(call, inputs, operation)
+    ask_policies(call, inputs, operation, record)
 }
 
 /// Steps 4 to 6: feature, data at the request, and the plan for the answer.
-fn ask_policies(call: &Call<'_>, inputs: Inputs, operation: &Operation) -> Result<Judged, Refusal> {
+fn ask_policies(call: &Call<'_>, inputs: Inputs, operation: &Operation, record: &mut Record) -> Result<Judged, Refusal> {
     let asker = Asker::new(&inputs, operation, call.metadata);
-    if !may_execute(&asker) {
-        return Err(checks::denied(format!("the feature {}/{}", operation.application, operation.feature)));
+    match may_execute(&asker) {
+        Ok(by) => record.feature_granted(Answered { by, effective: inputs.effective, as_at: inputs.as_at }),
+        Err(question) => return Err(checks::denied(format!("the feature {}/{}", operation.application, operation.feature)).because(question)),
     }
     if !operation.body.is_empty() {
         framing::check_body(call.headers)?;
@@ -179,7 +185,7 @@ fn ask_policies(call: &Call<'_>, inputs: Inputs, operation: &Operation) -> Resul
 }
 
 /// Step 4 (semantics §9): `Execute` on the feature of the operation.
-fn may_execute(asker: &Asker<'_>) -> bool {
+fn may_execute(asker: &Asker<'_>) -> Result<Option<Cause>, Arc<Deciding>> {
     let operation = asker.operation;
     let id = [("scope", Some(Cow::Borrowed(operation.application.as_ref()))), ("code", Some(Cow::Borrowed(operation.feature.as_ref())))];
     let question = Question {
@@ -193,7 +199,7 @@ fn may_execute(asker: &Asker<'_>) -> bool {
         as_at: asker.inputs.as_at,
         policy: None,
     };
-    asker.decides(&question)
+    asker.require(&question)
 }
 
 /// The operation of a target. An escaped slash is admitted only inside a captured segment of an

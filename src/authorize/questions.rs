@@ -1,12 +1,14 @@
 //! From ids, dates and metadata to the questions that the policies answer (semantics §9).
 
 use super::call::UpstreamMetadata;
+use super::deciding::Deciding;
 use super::inputs::Inputs;
 use crate::api_map::{Entity, MetadataSource, Operation, RoutePart};
-use crate::policy::{Dates, Metadata, MetadataOf, Question, Subject, parse_instant};
+use crate::policy::{Cause, Dates, Decision, Metadata, MetadataOf, Question, Subject, parse_instant};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use smallvec::SmallVec;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The parts of an id; a value of `None` is unknown.
 pub(super) type IdParts<'a> = SmallVec<[(&'a str, Option<Cow<'a, str>>); 4]>;
@@ -15,7 +17,8 @@ pub(super) type IdParts<'a> = SmallVec<[(&'a str, Option<Cow<'a, str>>); 4]>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     Granted,
-    Denied,
+    /// By what; none where no policy grants it.
+    Denied(Option<Cause>),
     /// `GET` this target first.
     Needs(String),
 }
@@ -39,6 +42,17 @@ pub(super) struct EntityQuestion<'a> {
     pub(super) entity: &'a Entity,
     pub(super) id: IdParts<'a>,
     pub(super) metadata: MetadataAt<'a>,
+    pub(super) effective: Dates,
+    pub(super) as_at: Dates,
+}
+
+/// One question about a property; a key with fewer than two slashes has unknown parts.
+#[derive(Clone, Copy)]
+pub(super) struct PropertyQuestion<'a> {
+    pub(super) activity: &'a str,
+    /// `PropertyValue` or `PropertyDefinition`.
+    pub(super) entity: &'a str,
+    pub(super) key: Option<&'a str>,
     pub(super) effective: Dates,
     pub(super) as_at: Dates,
 }
@@ -70,12 +84,21 @@ impl<'a> Asker<'a> {
         Self { inputs, operation, subject, fetched }
     }
 
-    /// Whether the policies grant it.
-    pub(super) fn decides(&self, question: &Question<'_>) -> bool {
+    /// What the policies say.
+    pub(super) fn decides(&self, question: &Question<'_>) -> Decision {
         if let Some(trace) = &self.inputs.trace {
             trace.note(self, question);
         }
-        self.subject.decide(question).granted
+        self.subject.decide(question)
+    }
+
+    /// By what the policies grant it.
+    ///
+    /// # Errors
+    /// The question, to be written down with the refusal.
+    pub(super) fn require(&self, question: &Question<'_>) -> Result<Option<Cause>, Arc<Deciding>> {
+        let decision = self.decides(question);
+        if decision.granted { Ok(decision.by) } else { Err(Arc::new(Deciding::new(question, decision.by))) }
     }
 
     /// Asks about an entity.
@@ -89,10 +112,10 @@ impl<'a> Asker<'a> {
             MetadataAt::Source(MetadataSource::Snapshot) => self.of_snapshot(question, &none),
             MetadataAt::Source(MetadataSource::Upstream(route)) => return self.ask_with_upstream(question, route),
         };
-        granted(self.decide(question, metadata))
+        asked(self.decide(question, metadata))
     }
 
-    fn decide(&self, question: &EntityQuestion<'_>, metadata: MetadataOf<'_>) -> bool {
+    fn decide(&self, question: &EntityQuestion<'_>, metadata: MetadataOf<'_>) -> Decision {
         let question = Question {
             application: &self.operation.application,
             action_scope: "default",
@@ -124,52 +147,60 @@ impl<'a> Asker<'a> {
     /// Fetches only what changes the verdict: a grant with unknown metadata stays one, and what is
     /// refused with the kindest metadata stays refused.
     fn ask_with_upstream(&self, question: &EntityQuestion<'_>, route: &[RoutePart]) -> Asked {
-        if self.decide(question, MetadataOf::Unknown) {
+        let without = self.decide(question, MetadataOf::Unknown);
+        if without.granted {
             return Asked::Granted;
         }
-        let Some(target) = metadata_target(route, &question.id).filter(|_| self.decide(question, MetadataOf::LeftToAnswer)) else {
-            return Asked::Denied;
+        let Some(target) = metadata_target(route, &question.id).filter(|_| self.decide(question, MetadataOf::LeftToAnswer).granted) else {
+            return Asked::Denied(without.by);
         };
         match self.fetched.answer(&target) {
             None => Asked::Needs(target),
-            Some(None) => Asked::Denied,
-            Some(Some(metadata)) => granted(self.decide(question, MetadataOf::Known(metadata))),
+            Some(None) => Asked::Denied(without.by),
+            Some(Some(metadata)) => asked(self.decide(question, MetadataOf::Known(metadata))),
         }
     }
 
-    /// Asks `activity` on a property; a key with fewer than two slashes has unknown parts.
-    pub(super) fn may_touch_property(&self, activity: &str, entity: &str, key: Option<&str>, effective: Dates, as_at: Dates) -> bool {
-        let parts = key.and_then(split_key);
-        let part = |value: Option<&str>| value.map(|value| Cow::Owned(value.to_owned()));
-        let id: [(&str, Option<Cow<'_, str>>); 3] = match parts {
-            Some((domain, scope, code)) => {
-                [("domain", Some(Cow::Borrowed(domain))), ("scope", Some(Cow::Borrowed(scope))), ("code", Some(Cow::Borrowed(code)))]
-            }
-            None => [("domain", part(None)), ("scope", None), ("code", None)],
-        };
-        let question = Question {
+    /// Whether a property may be touched so.
+    pub(super) fn may_touch_property(&self, property: &PropertyQuestion<'_>) -> bool {
+        self.of_property(property, |question| self.decides(question).granted)
+    }
+
+    /// The same, for what refuses the call.
+    ///
+    /// # Errors
+    /// The question, to be written down with the refusal.
+    pub(super) fn require_property(&self, property: &PropertyQuestion<'_>) -> Result<(), Arc<Deciding>> {
+        self.of_property(property, |question| self.require(question).map(|_| ()))
+    }
+
+    fn of_property<T>(&self, property: &PropertyQuestion<'_>, ask: impl FnOnce(&Question<'_>) -> T) -> T {
+        let (domain, scope, code) =
+            property.key.and_then(split_key).map_or((None, None, None), |(domain, scope, code)| (Some(domain), Some(scope), Some(code)));
+        let id = [("domain", domain), ("scope", scope), ("code", code)].map(|(part, value)| (part, value.map(Cow::Borrowed)));
+        ask(&Question {
             application: &self.operation.application,
             action_scope: "default",
-            activity,
-            entity,
+            activity: property.activity,
+            entity: property.entity,
             id: &id,
             metadata: MetadataOf::Unknown,
-            effective,
-            as_at,
+            effective: property.effective,
+            as_at: property.as_at,
             policy: None,
-        };
-        self.decides(&question)
+        })
     }
 
     /// Whether a property of an answer may be read, and its definition where the map says so (§9 step 8).
     pub(super) fn may_read_property(&self, key: Option<&str>, effective: Dates, as_at: Dates) -> bool {
-        self.may_touch_property("Read", "PropertyValue", key, effective, as_at)
-            && (!self.operation.property_definition || self.may_touch_property("Read", "PropertyDefinition", key, effective, as_at))
+        let value = PropertyQuestion { activity: "Read", entity: "PropertyValue", key, effective, as_at };
+        self.may_touch_property(&value)
+            && (!self.operation.property_definition || self.may_touch_property(&PropertyQuestion { entity: "PropertyDefinition", ..value }))
     }
 }
 
-fn granted(is_granted: bool) -> Asked {
-    if is_granted { Asked::Granted } else { Asked::Denied }
+fn asked(decision: Decision) -> Asked {
+    if decision.granted { Asked::Granted } else { Asked::Denied(decision.by) }
 }
 
 /// A property key, split at its first two slashes.

@@ -2,49 +2,55 @@
 
 use super::answer::Summary;
 use super::call::{Call, DecisionId, Door};
+use super::deciding::{Answered, Deciding};
 use super::refusal::{Refusal, RefusalName};
-use crate::api_map::Match;
+use super::written::Written;
+use crate::api_map::{Match, Operation};
+use crate::snapshot::World;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
+use std::sync::Arc;
 
 /// A decision record. It holds no credential, no body and no query.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct Record {
     /// The decision id.
-    #[serde(serialize_with = "as_text")]
     pub decision_id: DecisionId,
     /// When the call was judged.
-    #[serde(serialize_with = "as_text")]
     pub time: Timestamp,
     /// The door.
-    #[serde(serialize_with = "door_name")]
     pub door: Door,
     /// The method.
     pub method: Box<str>,
     /// The path, without the query.
     pub path: Box<str>,
-    /// The template of the operation, where the route is mapped.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub operation: Option<Box<str>>,
-    /// `application/code` of the feature, where the route is mapped.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub feature: Option<Box<str>>,
     /// The user's id, once known.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<Box<str>>,
     /// The revision that the call was judged by.
     pub revision: u64,
     /// The refusal, if it was refused, or would have been where the door only observes.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "refusal_name")]
     pub refusal: Option<RefusalName>,
     /// Why, for the operator.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub reason: String,
     /// Items removed from the answer.
     pub items_removed: u64,
     /// Properties removed from the answer.
     pub properties_removed: u64,
+    /// The place of the operation in the API maps, where the route is mapped.
+    operation: Option<usize>,
+    /// What was said of the feature, once it was granted: the decision of an admitted call.
+    feature: Option<Answered>,
+    /// The question that refused the call.
+    refused: Option<Arc<Deciding>>,
+}
+
+/// A record with the world that the call was judged by, in which its names are looked up when it is
+/// written, and not before.
+#[derive(Clone, Debug)]
+pub struct KeptRecord {
+    /// The record.
+    pub record: Record,
+    world: Arc<World>,
 }
 
 impl Record {
@@ -56,32 +62,35 @@ impl Record {
             door: call.door,
             method: call.method.into(),
             path: path.into(),
-            operation: None,
-            feature: None,
             user: None,
             revision,
             refusal: None,
             reason: String::new(),
             items_removed: 0,
             properties_removed: 0,
+            operation: None,
+            feature: None,
+            refused: None,
         }
     }
 
     pub(super) fn route(&mut self, route: Option<&Match<'_>>) {
-        if let Some(found) = route {
-            self.operation = Some(found.operation.template.clone());
-            self.feature = Some(format!("{}/{}", found.operation.application, found.operation.feature).into());
-        }
+        self.operation = route.map(|found| found.index);
     }
 
     pub(super) fn user(&mut self, user: &str) {
         self.user = Some(user.into());
     }
 
+    pub(super) fn feature_granted(&mut self, answered: Answered) {
+        self.feature = Some(answered);
+    }
+
     /// Notes a refusal, made here or by a door that could not carry the call out.
     pub fn refuse(&mut self, refusal: &Refusal) {
         self.refusal = Some(refusal.name);
         self.reason.clone_from(&refusal.reason);
+        self.refused.clone_from(&refusal.deciding);
     }
 
     /// Notes what was removed from the answer.
@@ -89,17 +98,39 @@ impl Record {
         self.items_removed = summary.items_removed();
         self.properties_removed = summary.properties_removed;
     }
+
+    /// The operation of the call, where the route is mapped; `world` is the one that it was judged by.
+    #[must_use]
+    pub fn operation<'w>(&self, world: &'w World) -> Option<&'w Operation> {
+        world.maps.operations().get(self.operation?)
+    }
+
+    /// Whether the call got leave, whatever became of it upstream.
+    pub(super) fn is_granted(&self) -> bool {
+        !self.refusal.is_some_and(RefusalName::is_ours)
+    }
+
+    /// What was said of the feature, if that is what decided.
+    pub(super) fn feature(&self) -> Option<Answered> {
+        self.feature.filter(|_| self.is_granted())
+    }
+
+    /// The question that refused the call, if one did.
+    pub(super) fn refused(&self) -> Option<&Deciding> {
+        self.refused.as_deref()
+    }
 }
 
-fn as_text<T: std::fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
+impl KeptRecord {
+    /// Keeps a record of a call that was judged by this world.
+    #[must_use]
+    pub fn new(record: Record, world: Arc<World>) -> Self {
+        Self { record, world }
+    }
 }
 
-fn door_name<S: Serializer>(door: &Door, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(door.name())
-}
-
-#[expect(clippy::ref_option, reason = "the shape that serde calls")]
-fn refusal_name<S: Serializer>(name: &Option<RefusalName>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(name.map_or("", RefusalName::as_str))
+impl Serialize for KeptRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Written::new(&self.record, &self.world).serialize(serializer)
+    }
 }

@@ -1,7 +1,9 @@
 //! Refusals: one closed set of stable names with their status and problem document (interfaces §6).
 
 use super::call::DecisionId;
+use super::deciding::Deciding;
 use http::StatusCode;
+use std::sync::Arc;
 
 /// Why a call, or an answer, is not let through. The variant's name is the problem's `name`, the
 /// log's and the metric's alike.
@@ -44,6 +46,8 @@ pub struct Refusal {
     pub detail: &'static str,
     /// A sentence for the operator's log; it may name what the caller must not learn, never a secret.
     pub reason: String,
+    /// The question that the policies refused, for the log alone.
+    pub(super) deciding: Option<Arc<Deciding>>,
 }
 
 impl RefusalName {
@@ -84,6 +88,12 @@ impl RefusalName {
         }
     }
 
+    /// Whether the call was refused here; the other refusals are the upstream's faults.
+    #[must_use]
+    pub fn is_ours(self) -> bool {
+        !matches!(self, Self::UnfilterableResponse | Self::UpstreamUnavailable | Self::UpstreamTimeout)
+    }
+
     /// The stable name as text.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -95,7 +105,12 @@ impl Refusal {
     /// A refusal with the caller's sentence and the operator's reason.
     #[must_use]
     pub fn new(name: RefusalName, detail: &'static str, reason: impl Into<String>) -> Self {
-        Self { name, detail, reason: reason.into() }
+        Self { name, detail, reason: reason.into(), deciding: None }
+    }
+
+    /// The same, because the policies refused this question.
+    pub(super) fn because(self, deciding: Arc<Deciding>) -> Self {
+        Self { deciding: Some(deciding), ..self }
     }
 
     /// A body to be inspected that is longer than `limit` bytes.

@@ -3,9 +3,7 @@
 use super::file::CaseCaller;
 use super::reading::text_of;
 use crate::authorize::Identity;
-use crate::policy::Claims;
 use crate::token::{IssuerRules, VerifiedToken};
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -20,7 +18,7 @@ pub(super) fn identity(case: &Map<String, Value>, issuers: &[Arc<IssuerRules>]) 
         };
     }
     match text_of(case, "user") {
-        Some(user) => Identity::Token(Arc::new(token_without_claims(&user))),
+        Some(user) => Identity::Token(Arc::new(VerifiedToken::without_claims(&user))),
         None => Identity::Missing,
     }
 }
@@ -30,20 +28,6 @@ pub(super) fn caller(case: &Map<String, Value>) -> CaseCaller {
         (Some(claims), _) => CaseCaller::Claims(claims.to_string()),
         (None, Some(user)) => CaseCaller::User(user),
         (None, None) => CaseCaller::Nobody,
-    }
-}
-
-/// What stands for a user's token where none is at hand.
-pub(crate) fn token_without_claims(user: &str) -> VerifiedToken {
-    VerifiedToken {
-        rules: Arc::default(),
-        user: user.into(),
-        claims: Claims::default(),
-        scopes: Vec::new(),
-        roles: Vec::new(),
-        token_id: None,
-        issued_at: None,
-        expires_at: Timestamp::MAX,
     }
 }
 

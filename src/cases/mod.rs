@@ -7,7 +7,6 @@ mod file;
 mod reading;
 mod run;
 
-pub(crate) use caller::token_without_claims;
 pub use compare::{Reply, mismatches};
 pub use file::{Case, CaseCaller, CaseFile, CaseFileError, Expectation, RequestCase, UpstreamReply};
 pub use reading::read_yaml;

@@ -71,7 +71,7 @@ fn filter_stream(mut filter: AnswerFilter, input: &mut impl Read, output: &mut i
     loop {
         let count = input.read(&mut chunk)?;
         let bytes = chunk.get(..count).unwrap_or_default();
-        let result = if count == 0 { offline::end(&mut filter, &mut out) } else { offline::write(&mut filter, bytes, &mut out) };
+        let result = if count == 0 { filter.end_alone(&mut out) } else { filter.write_alone(bytes, &mut out) };
         match result {
             Ok(()) => output.write_all(&out)?,
             Err(Stop::Replace(body)) => return Ok(output.write_all(body)?),

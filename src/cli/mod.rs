@@ -10,6 +10,7 @@ mod filter;
 mod input;
 mod map;
 mod offline;
+mod recorded;
 mod serve;
 mod test;
 mod token;
@@ -42,8 +43,8 @@ enum Command {
     Check(check::Arguments),
     /// Runs case files through the real pipeline without sockets.
     Test(test::Arguments),
-    /// Says the verdict on a call and why.
-    Explain(explain::Arguments),
+    /// Says the verdict on a call and why, or what is recorded of a decision.
+    Explain(Box<explain::Arguments>),
     /// Filters an answer on standard input as a user would see it.
     Filter(filter::Arguments),
     /// Verifies tokens on standard input, one a line.

@@ -21,7 +21,7 @@ pub use environment::process_environment;
 pub use issuers::{Issuer, case_rules};
 pub use observing::{Decisions, OnFull, Shadow, ShadowMode, Sink, When};
 pub use secret::Secret;
-pub use sections::{Admin, Api, Engine, Envoy, ForwardAuth, Limits, Proxy, Snapshot, Tls};
+pub use sections::{Admin, Api, Engine, Envoy, ForwardAuth, Limits, MetadataCache, Proxy, Snapshot, Tls};
 
 use crate::snapshot;
 use reader::Reader;
@@ -166,6 +166,7 @@ impl Config {
             file: reader.file().into(),
         };
         config.require_distinct_addresses(&root);
+        config.require_decisions_url(&root);
         root.finish();
         config
     }

@@ -1,8 +1,10 @@
 //! `[decisions]` and `[shadow]`: what is told of decisions, and what would be decided otherwise.
 
+use super::Config;
 use super::reader::Section;
-use super::values::{path, snapshot_origin};
+use super::values::{path, snapshot_origin, url};
 use crate::sources::SnapshotOrigin;
+use http::Uri;
 use std::path::PathBuf;
 
 /// `[decisions]`.
@@ -14,6 +16,8 @@ pub struct Decisions {
     pub when: When,
     /// What happens when a sink is slower than the decisions.
     pub on_full: OnFull,
+    /// Where the control plane is, if not where the snapshot comes from.
+    pub control_url: Option<Uri>,
 }
 
 /// Where decision records go.
@@ -85,10 +89,36 @@ impl Decisions {
             sinks: sinks.into_iter().flatten().collect(),
             when: section.parsed("when", remedy, when).unwrap_or(When::Denied),
             on_full: section.parsed("on_full", "write \"drop\" or \"block\"", on_full).unwrap_or(OnFull::Drop),
+            control_url: section.parsed("control_url", "write an http or https URL, such as \"https://access.example\"", base_url),
         };
         section.finish();
         decisions
     }
+}
+
+impl Config {
+    /// Where decision records are posted to: below `decisions.control_url`, or beside the snapshot.
+    /// None where neither says it.
+    #[must_use]
+    pub fn decisions_url(&self) -> Option<Uri> {
+        let base = match (&self.decisions.control_url, &self.snapshot.source) {
+            (Some(url), _) => url.to_string(),
+            (None, SnapshotOrigin::Http(url)) => url.to_string().strip_suffix("/snapshot")?.to_owned(),
+            (None, SnapshotOrigin::File(_)) => return None,
+        };
+        url(&format!("{}/decisions", base.trim_end_matches('/')))
+    }
+
+    pub(super) fn require_decisions_url(&self, root: &Section<'_>) {
+        if self.decisions.sinks.contains(&Sink::Control) && self.decisions_url().is_none() {
+            root.problem("decisions.control_url", "is needed: `snapshot.source` is no URL that ends in `/snapshot`, write where the control plane is");
+        }
+    }
+}
+
+/// A URL to which a path can be added.
+fn base_url(text: &str) -> Option<Uri> {
+    url(text).filter(|url| url.query().is_none() && !text.contains('#'))
 }
 
 /// A sink; the inner `None` is the word `none`.

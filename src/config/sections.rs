@@ -32,6 +32,17 @@ pub struct Proxy {
     pub workers: usize,
     /// `[proxy.limits]`.
     pub limits: Limits,
+    /// `[proxy.metadata_cache]`.
+    pub metadata_cache: MetadataCache,
+}
+
+/// `[proxy.metadata_cache]`: access metadata that the upstream answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetadataCache {
+    /// How long an answer may be used; nothing is kept where it is nothing.
+    pub ttl: Duration,
+    /// How many bytes the answers may have together.
+    pub bytes: usize,
 }
 
 /// `proxy.tls`.
@@ -151,9 +162,18 @@ impl Proxy {
             forward_authorization: section.boolean_or("forward_authorization", true),
             workers: section.number_or("workers", 0, 0),
             limits: Limits::read(section.section_or_empty("limits")),
+            metadata_cache: MetadataCache::read(section.section_or_empty("metadata_cache")),
         };
         section.finish();
         proxy
+    }
+}
+
+impl MetadataCache {
+    fn read(section: Section<'_>) -> Self {
+        let cache = Self { ttl: duration_or(&section, "ttl", "5s"), bytes: section.number_or("bytes", 1, 16_777_216) };
+        section.finish();
+        cache
     }
 }
 
@@ -286,18 +306,21 @@ const KEYS_REFRESH: Duration = Duration::from_secs(300);
 const KEYS_COOLDOWN: Duration = Duration::from_secs(10);
 
 impl Snapshot {
+    /// The bearer towards the control plane, as the value of `Authorization`.
+    #[must_use]
+    pub fn authorization(&self) -> Option<HeaderValue> {
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.token.as_ref()?.expose())).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
     /// The source that this section describes, with a holder of its keys, which holds none until it is asked.
     #[must_use]
     pub fn as_source(&self, surroundings: &Surroundings) -> SnapshotSource {
-        let authorization = self.token.as_ref().and_then(|token| {
-            let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).ok()?;
-            value.set_sensitive(true);
-            Some(value)
-        });
         let holder = |origin: &KeyOrigin| KeyHolder::new("snapshot", origin.clone(), KEYS_REFRESH, KEYS_COOLDOWN, surroundings.clone());
         SnapshotSource {
             origin: self.source.clone(),
-            authorization,
+            authorization: self.authorization(),
             keys: self.public_keys.as_ref().map(|origin| Arc::new(holder(origin))),
             cache: self.cache.clone(),
             poll: self.poll,

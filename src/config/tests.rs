@@ -298,6 +298,27 @@ fn words_and_shares_are_understood() {
 }
 
 #[test]
+fn records_for_the_control_plane_have_a_place_to_go_to() {
+    let url = |text: &str| parse(text).unwrap().decisions_url().map(|url| url.to_string());
+    for (text, expected) in [
+        ("", "http://127.0.0.1:9910/decisions"),
+        ("[decisions]\nsink = 'control'\n[snapshot]\nsource = 'https://access.example/a/snapshot'", "https://access.example/a/decisions"),
+        ("[decisions]\ncontrol_url = 'https://c.example'\n[snapshot]\nsource = 'file:s.json'", "https://c.example/decisions"),
+        ("[decisions]\ncontrol_url = 'https://c.example/x/'", "https://c.example/x/decisions"),
+    ] {
+        assert_eq!(url(text).as_deref(), Some(expected), "{text}");
+    }
+    for source in ["file:s.json", "https://access.example/snapshot.json", "https://access.example/snapshot?a=b", "https://access.example/mysnapshot"] {
+        let found = problem(&format!("[decisions]\nsink = ['stdout', 'control']\n[snapshot]\nsource = '{source}'"));
+        assert!(found.starts_with("decisions.control_url: is needed"), "{found}");
+        assert_eq!(url(&format!("[snapshot]\nsource = '{source}'")), None);
+    }
+    for wrong in ["c.example", "ftp://c.example", "https://c.example?a", "https://user@c.example"] {
+        assert!(problem(&format!("[decisions]\ncontrol_url = '{wrong}'")).starts_with("decisions.control_url: "), "{wrong}");
+    }
+}
+
+#[test]
 fn a_token_that_no_header_can_carry_is_a_problem_and_is_not_shown() {
     let found = problem("[snapshot]\ntoken = \"canary\\n\"");
     assert!(found.starts_with("snapshot.token: has characters") && !found.contains("canary"), "{found}");

@@ -12,7 +12,7 @@ pub use sources::key_sets;
 use crate::admin::{self, Admin, Listening};
 use crate::api_map::{ApiMap, MapProblem};
 use crate::config::Config;
-use crate::observe::{DecisionLog, DecisionLogError, Labels, Metrics, MetricsError, clock};
+use crate::observe::{DecisionLog, DecisionLogError, Labels, Metrics, MetricsError, Recent, clock};
 use crate::proxy::{Proxy, ProxyError, Serving, TlsError, Wiring};
 use crate::snapshot::{World, WorldStore};
 use crate::sources::{KeySets, Tokens};
@@ -110,7 +110,8 @@ impl Gateway {
         let admin = bind(&config.admin.listen).await?;
         let maps = settings::maps(&config.api.maps)?;
         let metrics = Arc::new(Metrics::new(&labels(&config, &maps))?);
-        let log = Arc::new(DecisionLog::open(&settings::log(&config.decisions), Arc::clone(&metrics))?);
+        let recent = Arc::new(Recent::default());
+        let log = Arc::new(open_log(&config, &metrics, &recent)?);
         let world = World { maps: Arc::new(maps), settings: Arc::new(settings::world(&config)), ..World::default() };
         let world = Arc::new(WorldStore::new(world));
 
@@ -130,6 +131,7 @@ impl Gateway {
         let state = Admin {
             world: Arc::clone(&world),
             metrics,
+            recent,
             keys: Arc::clone(&keys),
             connections,
             listening: listening.clone(),
@@ -176,6 +178,15 @@ async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, GatewayError
         listeners.push(TcpListener::bind(address).await.map_err(|source| GatewayError::Listen { address, source })?);
     }
     Ok(listeners)
+}
+
+/// The decision log; the newest records are remembered where there is an operator's door to show them.
+fn open_log(config: &Config, metrics: &Arc<Metrics>, recent: &Arc<Recent>) -> Result<DecisionLog, GatewayError> {
+    let (settings, metrics) = (settings::log(config)?, Arc::clone(metrics));
+    Ok(match config.admin.listen.is_empty() {
+        true => DecisionLog::open(&settings, metrics)?,
+        false => DecisionLog::remembering(&settings, metrics, Arc::clone(recent))?,
+    })
 }
 
 async fn operate(listener: TcpListener, state: Admin) {

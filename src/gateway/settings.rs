@@ -4,7 +4,8 @@ use super::GatewayError;
 use crate::api_map::ApiMap;
 use crate::cases::read_yaml;
 use crate::config::{self, Config};
-use crate::observe::{LogSettings, OnFull, Sink, When};
+use crate::http_client::{Authorities, HttpClient};
+use crate::observe::{LogSettings, OnFull, PostSettings, Sink, When};
 use crate::proxy::{self, ServerTls, UpstreamTls, UpstreamUrl};
 use crate::snapshot;
 use crate::sources::SnapshotOrigin;
@@ -30,7 +31,6 @@ pub fn unavailable(config: &Config) -> impl Iterator<Item = &'static str> {
         (config.forward_auth.is_some(), "[forward_auth]"),
         (config.shadow.as_ref().is_some_and(|shadow| shadow.snapshot.is_some()), "shadow.snapshot"),
         (config.decisions.sinks.contains(&config::Sink::Otlp), "decisions.sink `otlp`"),
-        (config.decisions.sinks.contains(&config::Sink::Control), "decisions.sink `control`"),
     ];
     asked_for.into_iter().filter(|(is_asked_for, _)| *is_asked_for).map(|(_, what)| what)
 }
@@ -53,6 +53,7 @@ pub(super) fn proxy(section: &config::Proxy, tls: Option<ServerTls>) -> Result<p
             upstream_read_timeout: limits.upstream_read_timeout,
             max_connections: limits.max_connections,
         },
+        metadata_cache: proxy::MetadataCacheSettings { ttl: section.metadata_cache.ttl, bytes: section.metadata_cache.bytes },
     })
 }
 
@@ -119,15 +120,11 @@ fn instance_prefix(config: &Config) -> String {
 }
 
 /// The decision log.
-pub(super) fn log(section: &config::Decisions) -> LogSettings {
-    let sink = |sink: &config::Sink| match sink {
-        config::Sink::Stdout => Some(Sink::Stdout),
-        config::Sink::File(path) => Some(Sink::File(path.clone())),
-        // Refused by `require_available`.
-        config::Sink::Otlp | config::Sink::Control => None,
-    };
-    LogSettings {
-        sinks: section.sinks.iter().filter_map(sink).collect(),
+pub(super) fn log(config: &Config) -> Result<LogSettings, GatewayError> {
+    let section = &config.decisions;
+    let sinks = section.sinks.iter().map(|sink| log_sink(sink, config)).collect::<Result<Vec<_>, _>>()?;
+    Ok(LogSettings {
+        sinks: sinks.into_iter().flatten().collect(),
         when: match section.when {
             config::When::All => When::All,
             config::When::Denied => When::Denied,
@@ -137,5 +134,19 @@ pub(super) fn log(section: &config::Decisions) -> LogSettings {
             config::OnFull::Drop => OnFull::Drop,
             config::OnFull::Block => OnFull::Block,
         },
-    }
+    })
+}
+
+fn log_sink(sink: &config::Sink, config: &Config) -> Result<Option<Sink>, GatewayError> {
+    Ok(match sink {
+        config::Sink::Stdout => Some(Sink::Stdout),
+        config::Sink::File(path) => Some(Sink::File(path.clone())),
+        config::Sink::Control => {
+            let client = HttpClient::new(Authorities::Native)?;
+            // Without a URL the configuration is refused.
+            config.decisions_url().map(|url| Sink::Control(PostSettings { client, url, authorization: config.snapshot.authorization() }))
+        }
+        // Refused by `require_available`.
+        config::Sink::Otlp => None,
+    })
 }

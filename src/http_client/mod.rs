@@ -1,4 +1,4 @@
-//! The one client for key sets, discovery documents and snapshots: one request per connection over
+//! The one client for key sets, discovery documents, snapshots and decision records: one request per connection over
 //! HTTP/1.1, with or without TLS. It never follows a redirect, never reads more than its caller
 //! allows, and never waits longer.
 

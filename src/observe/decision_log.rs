@@ -1,9 +1,12 @@
-//! The decision log: one JSON line per record, written by a thread of its own behind a bounded
+//! The decision log: one JSON document per record, written by a thread of its own behind a bounded
 //! queue. It is told what happened, escapes it by serde and never sees a credential or a body.
 
+use super::posts::{PostSettings, Posts};
+use super::recent::Recent;
 use super::{Metrics, Outcome};
-use crate::authorize::{DecisionId, Record};
-use serde::Serialize;
+use crate::authorize::{DecisionId, KeptRecord};
+use bytes::Bytes;
+use serde::{Serialize, Serializer};
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Stdout, Write};
 use std::path::PathBuf;
@@ -19,12 +22,14 @@ const QUEUE: usize = 8192;
 const GATHER: Duration = Duration::from_millis(2);
 
 /// Where records go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Sink {
     /// Standard output.
     Stdout,
     /// A file, appended to.
     File(PathBuf),
+    /// The control plane; whatever becomes of it, neither calls nor the other sinks wait.
+    Control(PostSettings),
 }
 
 /// Which calls are recorded.
@@ -48,7 +53,7 @@ pub enum OnFull {
 }
 
 /// What the configuration says about the log; no sink means no log.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct LogSettings {
     /// The sinks; each gets every record.
     pub sinks: Vec<Sink>,
@@ -69,7 +74,7 @@ pub enum DecisionLogError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The writer's thread could not be started.
+    /// A thread could not be started.
     #[error("cannot start the decision log: {0}")]
     Thread(std::io::Error),
 }
@@ -83,13 +88,20 @@ pub struct LogEntry {
     pub outcome: Outcome,
     /// The status that the client saw.
     pub status: u16,
+    /// From the call's arrival to the end of its answer; written in milliseconds.
+    #[serde(serialize_with = "milliseconds")]
+    pub duration: Duration,
     /// The record that `authorize` made.
     #[serde(flatten)]
-    pub record: Record,
+    pub record: KeptRecord,
 }
 
-fn outcome_name<S: serde::Serializer>(outcome: &Outcome, serializer: S) -> Result<S::Ok, S::Error> {
+fn outcome_name<S: Serializer>(outcome: &Outcome, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(outcome.name())
+}
+
+fn milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64() * 1000.0)
 }
 
 /// The log's entrance. Dropping it writes what is queued.
@@ -106,17 +118,32 @@ impl DecisionLog {
     /// Opens the sinks and starts the writer.
     ///
     /// # Errors
-    /// When a file cannot be opened or the thread cannot be started.
+    /// When a file cannot be opened or a thread cannot be started.
     pub fn open(settings: &LogSettings, metrics: Arc<Metrics>) -> Result<Self, DecisionLogError> {
+        Self::start(settings, metrics, None)
+    }
+
+    /// The same; the newest records are kept in memory too, whether there is a sink or not.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub fn remembering(settings: &LogSettings, metrics: Arc<Metrics>, recent: Arc<Recent>) -> Result<Self, DecisionLogError> {
+        Self::start(settings, metrics, Some(recent))
+    }
+
+    fn start(settings: &LogSettings, metrics: Arc<Metrics>, recent: Option<Arc<Recent>>) -> Result<Self, DecisionLogError> {
         let mut log = Self { queue: None, writer: None, when: settings.when, on_full: settings.on_full, metrics };
-        if !settings.sinks.is_empty() {
-            let sinks = settings.sinks.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-            let (sender, receiver) = sync_channel(QUEUE);
-            let metrics = Arc::clone(&log.metrics);
-            let writer = std::thread::Builder::new().name("decision-log".into()).spawn(move || write(&receiver, sinks, &metrics));
-            log.writer = Some(writer.map_err(DecisionLogError::Thread)?);
-            log.queue = Some(sender);
+        if settings.sinks.is_empty() && recent.is_none() {
+            return Ok(log);
         }
+        let mut writer = Writer { files: Vec::new(), posts: Vec::new(), recent, metrics: Arc::clone(&log.metrics) };
+        for sink in &settings.sinks {
+            writer.open(sink)?;
+        }
+        let (sender, receiver) = sync_channel(QUEUE);
+        let thread = std::thread::Builder::new().name("decision-log".into()).spawn(move || writer.run(&receiver));
+        log.writer = Some(thread.map_err(DecisionLogError::Thread)?);
+        log.queue = Some(sender);
         Ok(log)
     }
 
@@ -188,48 +215,80 @@ impl Out {
     }
 }
 
-fn open(sink: &Sink) -> Result<Out, DecisionLogError> {
-    match sink {
-        Sink::Stdout => Ok(Out::Stdout(BufWriter::new(std::io::stdout()))),
-        Sink::File(path) => {
-            let file = OpenOptions::new().append(true).create(true).open(path);
-            let file = file.map_err(|source| DecisionLogError::Open { path: path.clone(), source })?;
-            Ok(Out::File(BufWriter::new(file)))
-        }
-    }
+/// What the log's thread works with.
+struct Writer {
+    files: Vec<Out>,
+    posts: Vec<Posts>,
+    recent: Option<Arc<Recent>>,
+    metrics: Arc<Metrics>,
 }
 
-/// Writes until the last sender is gone; flushes whenever nothing waits.
-fn write(queue: &Receiver<LogEntry>, mut sinks: Vec<Out>, metrics: &Metrics) {
-    let mut line = Vec::new();
-    loop {
-        let entry = match queue.try_recv() {
-            Ok(entry) => entry,
-            Err(TryRecvError::Disconnected) => break,
-            Err(TryRecvError::Empty) => {
-                flush(&mut sinks, metrics);
-                let Ok(entry) = queue.recv() else { break };
-                std::thread::sleep(GATHER);
-                entry
+impl Writer {
+    fn open(&mut self, sink: &Sink) -> Result<(), DecisionLogError> {
+        match sink {
+            Sink::Stdout => self.files.push(Out::Stdout(BufWriter::new(std::io::stdout()))),
+            Sink::File(path) => {
+                let file = OpenOptions::new().append(true).create(true).open(path);
+                let file = file.map_err(|source| DecisionLogError::Open { path: path.clone(), source })?;
+                self.files.push(Out::File(BufWriter::new(file)));
             }
-        };
-        line.clear();
-        let mut is_written = serde_json::to_writer(&mut line, &entry).is_ok();
+            Sink::Control(settings) => {
+                let posts = Posts::start(settings.clone(), Arc::clone(&self.metrics)).map_err(DecisionLogError::Thread)?;
+                self.posts.push(posts);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes until the last sender is gone; flushes whenever nothing waits.
+    fn run(mut self, queue: &Receiver<LogEntry>) {
+        let mut line = Vec::new();
+        loop {
+            let entry = match queue.try_recv() {
+                Ok(entry) => entry,
+                Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) => {
+                    self.flush();
+                    let Ok(entry) = queue.recv() else { break };
+                    std::thread::sleep(GATHER);
+                    entry
+                }
+            };
+            line.clear();
+            if serde_json::to_writer(&mut line, &entry).is_ok() {
+                self.write(entry.record.record.decision_id, &mut line);
+            } else {
+                self.metrics.log_failed.inc();
+            }
+        }
+        self.flush();
+    }
+
+    /// Those who never wait come first: a pipe that nobody reads from must not keep a record from them.
+    fn write(&mut self, id: DecisionId, line: &mut Vec<u8>) {
+        if self.recent.is_some() || !self.posts.is_empty() {
+            let document = Bytes::copy_from_slice(line);
+            self.posts.iter().for_each(|posts| posts.take(document.clone()));
+            if let Some(recent) = &self.recent {
+                recent.keep(id, document);
+            }
+        }
+        if self.files.is_empty() {
+            return;
+        }
         line.push(b'\n');
-        if is_written {
-            for sink in &mut sinks {
-                is_written &= sink.write(&line).is_ok();
-            }
+        let mut is_written = true;
+        for file in &mut self.files {
+            is_written &= file.write(line).is_ok();
         }
-        if is_written { metrics.log_written.inc() } else { metrics.log_failed.inc() }
+        if is_written { self.metrics.log_written.inc() } else { self.metrics.log_failed.inc() }
     }
-    flush(&mut sinks, metrics);
-}
 
-fn flush(sinks: &mut [Out], metrics: &Metrics) {
-    for sink in sinks {
-        if sink.flush().is_err() {
-            metrics.log_failed.inc();
+    fn flush(&mut self) {
+        for file in &mut self.files {
+            if file.flush().is_err() {
+                self.metrics.log_failed.inc();
+            }
         }
     }
 }

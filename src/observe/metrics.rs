@@ -50,10 +50,7 @@ impl Outcome {
     /// What a refusal of this name means for the outcome: the upstream's faults are failures.
     #[must_use]
     pub fn of(refusal: RefusalName) -> Self {
-        match refusal {
-            RefusalName::UnfilterableResponse | RefusalName::UpstreamUnavailable | RefusalName::UpstreamTimeout => Self::Failed,
-            _ => Self::Refused,
-        }
+        if refusal.is_ours() { Self::Refused } else { Self::Failed }
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! It is total and reads nothing but the policies, the subject and the question.
 
+use std::borrow::Cow;
+
 use smallvec::SmallVec;
 
 use super::asked::{Asked, keys_of};
@@ -117,6 +119,16 @@ pub(super) const fn suits(condition: &Condition, kind: EntityKind) -> bool {
 /// Whether the policy is one for that application.
 pub(super) fn applies_to(policy: &PolicyDocument, application: &str) -> bool {
     policy.applications.is_empty() || policy.applications.iter().any(|own| own.eq_ignore_ascii_case(application))
+}
+
+impl<'a> NamedCause<'a> {
+    /// What the selector is called: by its author, or by its place.
+    #[must_use]
+    pub fn selector_name(&self) -> Option<Cow<'a, str>> {
+        let place = self.selector?;
+        let name = self.policy.and_then(|policy| policy.selectors.get(place)).and_then(|selector| selector.name.as_deref());
+        Some(name.map_or_else(|| Cow::Owned(format!("selectors[{place}]")), Cow::Borrowed))
+    }
 }
 
 impl Cause {

@@ -64,7 +64,7 @@ pub(super) async fn answer(core: Rc<Core>, peer: &Peer, request: Request<Incomin
     let (head, incoming) = request.into_parts();
     let is_head = version == Version::HTTP_2 && head.method == Method::HEAD;
     let mut received = Received::Coming(incoming);
-    let exit = Exit::new(&core, id);
+    let exit = Exit::new(&core, id, started);
     let (refusal, is_last) = match arrived.admit(&head, &mut received, &exit).await {
         Ok(admission) => match arrived.carry(admission, head, received, &exit).await {
             Ok(response) => return response,
@@ -100,17 +100,17 @@ impl Arrived<'_> {
                 metadata: &metadata,
             };
             match self.decide(&call) {
-                Step::Done(Verdict::Admit(admission)) => {
-                    exit.keep(admission.record());
+                Step::Done(Verdict::Admit(mut admission)) => {
+                    exit.keep(admission.take_record(), &self.world);
                     return Ok(admission);
                 }
                 Step::Done(Verdict::Refuse(refused)) => {
-                    exit.keep(&refused.record);
+                    exit.keep(Some(refused.record), &self.world);
                     return Err(refused.refusal);
                 }
                 Step::Need(Need::Body { limit }) => received.read(limit, self.core.upstream.read_timeout()).await?,
                 Step::Need(Need::Metadata(targets)) => {
-                    let reading = metadata::fetch(Rc::clone(&self.core.upstream), targets, self.authorization(head));
+                    let reading = metadata::fetch(Rc::clone(self.core), targets, self.authorization(head));
                     for (target, body) in reading.await {
                         metadata.insert(&target, body.as_deref());
                     }

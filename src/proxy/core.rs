@@ -1,8 +1,9 @@
 //! One thread of the proxy: its runtime, and what its connections share without locks.
-//! Nothing here is shared with another thread but counters and the world.
+//! Nothing here is shared with another thread but counters, caches and the world.
 
 use super::draining::Draining;
 use super::ids::Ids;
+use super::metadata_cache::MetadataCache;
 use super::upstream::Upstream;
 use super::{Limits, ProxyError, ServerTls, Settings, Wiring, listen};
 use crate::observe::clock::WallClock;
@@ -18,6 +19,7 @@ pub(super) struct Blueprint {
     pub(super) settings: Settings,
     pub(super) clock: WallClock,
     pub(super) wiring: Wiring,
+    pub(super) metadata: Arc<MetadataCache>,
     pub(super) connections: Arc<AtomicUsize>,
     pub(super) stopped: watch::Receiver<bool>,
     pub(super) running: mpsc::Sender<()>,
@@ -29,7 +31,8 @@ pub(super) struct Core {
     pub(super) clock: WallClock,
     pub(super) limits: Limits,
     pub(super) tls: Option<ServerTls>,
-    pub(super) upstream: Rc<Upstream>,
+    pub(super) upstream: Upstream,
+    pub(super) metadata: Arc<MetadataCache>,
     pub(super) ids: Ids,
     pub(super) draining: Draining,
     pub(super) connections: Arc<AtomicUsize>,
@@ -59,9 +62,10 @@ impl Blueprint {
     /// Serves until told to stop and the last connection is gone, or until the sender of the stop
     /// signal is dropped: then whatever still runs is dropped with the thread's tasks.
     async fn run(self, seed: [u64; 4], listeners: Vec<TcpListener>) {
-        let Self { settings, clock, wiring, connections, mut stopped, .. } = self;
+        let Self { settings, clock, wiring, metadata, connections, mut stopped, .. } = self;
         let core = Rc::new(Core {
-            upstream: Rc::new(Upstream::new(&settings.upstreams, &settings.limits)),
+            upstream: Upstream::new(&settings.upstreams, &settings.limits),
+            metadata,
             wiring,
             clock,
             limits: settings.limits,

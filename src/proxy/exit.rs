@@ -2,11 +2,14 @@
 //! went. It changes nothing of the answer.
 
 use super::core::Core;
-use crate::authorize::{DecisionId, Door, Record, Refusal, RefusalName, Stop, Summary};
+use crate::authorize::{DecisionId, Door, KeptRecord, Record, Refusal, RefusalName, Stop, Summary};
 use crate::observe::{LogEntry, Outcome};
+use crate::snapshot::World;
 use http::StatusCode;
 use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
 
 /// What is known of a call's end so far, held by everything that still works on its answer.
 /// When the last holder drops it, the call is counted and recorded.
@@ -16,23 +19,25 @@ pub(super) struct Exit(Rc<RefCell<End>>);
 struct End {
     core: Rc<Core>,
     decision_id: DecisionId,
+    started: Instant,
     outcome: Outcome,
     status: StatusCode,
     refusal: Option<RefusalName>,
-    record: Option<Box<Record>>,
+    kept: Option<Box<KeptRecord>>,
     summary: Option<Summary>,
 }
 
 impl Exit {
-    /// A call that has just come. Until it is known better it has failed: its client went away.
-    pub(super) fn new(core: &Rc<Core>, decision_id: DecisionId) -> Self {
+    /// A call that has come at `started`. Until it is known better it has failed: its client went away.
+    pub(super) fn new(core: &Rc<Core>, decision_id: DecisionId, started: Instant) -> Self {
         Self(Rc::new(RefCell::new(End {
             core: Rc::clone(core),
             decision_id,
+            started,
             outcome: Outcome::Failed,
             status: StatusCode::OK,
             refusal: None,
-            record: None,
+            kept: None,
             summary: None,
         })))
     }
@@ -42,11 +47,11 @@ impl Exit {
         self.0.borrow().decision_id
     }
 
-    /// Keeps the record of the decision, if anybody is to read it.
-    pub(super) fn keep(&self, record: &Record) {
+    /// Keeps the record of the decision, made under this world, if anybody is to read it.
+    pub(super) fn keep(&self, record: Option<Record>, world: &Arc<World>) {
         let mut end = self.end();
         if end.core.wiring.log.is_open() {
-            end.record = Some(Box::new(record.clone()));
+            end.kept = record.map(|record| Box::new(KeptRecord::new(record, Arc::clone(world))));
         }
     }
 
@@ -94,8 +99,8 @@ impl Exit {
 impl End {
     fn note(&mut self, refusal: &Refusal) {
         self.refusal = Some(refusal.name);
-        if let Some(record) = &mut self.record {
-            record.refuse(refusal);
+        if let Some(kept) = &mut self.kept {
+            kept.record.refuse(refusal);
         }
     }
 
@@ -126,11 +131,11 @@ impl Drop for End {
         if !log.wants(self.decision_id, self.outcome) {
             return;
         }
-        if let Some(mut record) = self.record.take() {
+        if let Some(mut kept) = self.kept.take() {
             if let Some(summary) = &self.summary {
-                record.summarize(summary);
+                kept.record.summarize(summary);
             }
-            log.record(LogEntry { outcome: self.outcome, status: self.status.as_u16(), record: *record });
+            log.record(LogEntry { outcome: self.outcome, status: self.status.as_u16(), duration: self.started.elapsed(), record: *kept });
         }
     }
 }

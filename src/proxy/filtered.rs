@@ -114,7 +114,7 @@ impl Filtered {
                 Ok(Progress::Ready) if self.phase == Phase::Ending => self.end(),
                 Ok(Progress::Ready) => {}
                 Ok(Progress::Need(targets)) => {
-                    let fetch = metadata::fetch(Rc::clone(&self.core.upstream), targets, self.authorization.clone());
+                    let fetch = metadata::fetch(Rc::clone(&self.core), targets, self.authorization.clone());
                     self.fetching = Some(Box::pin(fetch));
                 }
                 Err(stop) => return Poll::Ready(Err(Halt::Stop(stop))),

@@ -1,7 +1,8 @@
 //! Access metadata that only the upstream knows, read for one call: a few at a time, each bounded
 //! in size and time. A read that fails makes the metadata unknown, never empty.
 
-use super::upstream::Upstream;
+use super::core::Core;
+use super::metadata_cache::{Asker, asker};
 use bytes::Bytes;
 use http::HeaderValue;
 use std::rc::Rc;
@@ -14,23 +15,25 @@ const AT_ONCE: usize = 8;
 pub(super) type Answers = Vec<(String, Option<Bytes>)>;
 
 /// Reads all targets with the caller's own authorization.
-pub(super) async fn fetch(upstream: Rc<Upstream>, targets: Vec<String>, authorization: Option<HeaderValue>) -> Answers {
+pub(super) async fn fetch(core: Rc<Core>, targets: Vec<String>, authorization: Option<HeaderValue>) -> Answers {
     let mut answers = Answers::with_capacity(targets.len());
     let mut reading = JoinSet::new();
+    let asker = asker(authorization.as_ref());
     for target in targets {
         if reading.len() >= AT_ONCE {
             take(&mut reading, &mut answers).await;
         }
-        let (upstream, authorization) = (Rc::clone(&upstream), authorization.clone());
-        reading.spawn_local(async move {
-            let body = upstream.metadata(&target, authorization).await;
-            (target, body)
-        });
+        reading.spawn_local(read(Rc::clone(&core), target, authorization.clone(), asker));
     }
     while !reading.is_empty() {
         take(&mut reading, &mut answers).await;
     }
     answers
+}
+
+async fn read(core: Rc<Core>, target: String, authorization: Option<HeaderValue>, asker: Asker) -> (String, Option<Bytes>) {
+    let body = core.metadata.get(&target, asker, || core.upstream.metadata(&target, authorization)).await;
+    (target, body)
 }
 
 async fn take(reading: &mut JoinSet<(String, Option<Bytes>)>, answers: &mut Answers) {

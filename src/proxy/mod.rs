@@ -14,12 +14,14 @@ mod framing;
 mod ids;
 mod listen;
 mod metadata;
+mod metadata_cache;
 mod refuse;
 mod stream;
 mod tls;
 mod upgrade;
 mod upstream;
 
+pub use metadata_cache::MetadataCacheSettings;
 pub use tls::{ServerTls, TlsError, client_tls};
 pub use upstream::{UpstreamTls, UpstreamUrl};
 
@@ -27,6 +29,7 @@ use crate::observe::clock::WallClock;
 use crate::observe::{DecisionLog, Metrics};
 use crate::snapshot::WorldStore;
 use crate::sources::Tokens;
+use metadata_cache::MetadataCache;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -47,6 +50,8 @@ pub struct Settings {
     pub tls: Option<ServerTls>,
     /// Limits and timeouts, all finite.
     pub limits: Limits,
+    /// Metadata that the upstream answered.
+    pub metadata_cache: MetadataCacheSettings,
 }
 
 /// Finite limits and timeouts of the door itself; those of a call stand in the world's settings.
@@ -142,11 +147,13 @@ impl Proxy {
         let (stop, stopped) = watch::channel(false);
         let (running, ended) = mpsc::channel(1);
         let connections = Arc::new(AtomicUsize::new(0));
+        let metadata = Arc::new(MetadataCache::new(self.settings.metadata_cache));
         for listeners in self.listeners {
             let core = core::Blueprint {
                 settings: self.settings.clone(),
                 clock: self.clock.clone(),
                 wiring: wiring.clone(),
+                metadata: Arc::clone(&metadata),
                 connections: Arc::clone(&connections),
                 stopped: stopped.clone(),
                 running: running.clone(),

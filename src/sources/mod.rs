@@ -16,6 +16,7 @@ mod tests;
 
 pub use key_holder::{KeyHolder, KeyOrigin};
 pub use key_sets::{IssuerKeys, KeySets};
+pub use pacing::BackOff;
 pub use snapshots::{MAX_SNAPSHOT_BYTES, SnapshotOrigin, SnapshotSource, Snapshots};
 pub use tokens::{KeysWanted, Tokens};
 

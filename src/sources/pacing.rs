@@ -7,19 +7,20 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Pauses that double with every failure in a row, each shortened at random so that many do not ask at once.
 #[derive(Debug, Default)]
-pub(super) struct BackOff {
+pub struct BackOff {
     failures: u32,
 }
 
 impl BackOff {
     /// The pause after one more failure, never longer than `regular` (but at least a second is allowed).
-    pub(super) fn failed(&mut self, regular: Duration) -> Duration {
+    pub fn failed(&mut self, regular: Duration) -> Duration {
         let doubled = FIRST_PAUSE.saturating_mul(1 << self.failures.min(10));
         self.failures = self.failures.saturating_add(1);
         jittered(doubled.min(regular.max(Duration::from_secs(1))).min(LONGEST_PAUSE))
     }
 
-    pub(super) fn succeeded(&mut self) {
+    /// The next pause is a first one again.
+    pub fn succeeded(&mut self) {
         self.failures = 0;
     }
 }

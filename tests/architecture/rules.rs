@@ -33,7 +33,7 @@ pub(crate) const ROOMS: &[Room] = &[
     pure("authorize", &["snapshot", "api_map", "token", "policy", "json_filter"]),
     edge("http_client", &[]),
     edge("sources", &["http_client", "authorize", "snapshot", "token", "policy"]),
-    edge("observe", &["sources", "authorize"]),
+    edge("observe", &["sources", "http_client", "authorize"]),
     edge("config", &["sources", "http_client", "snapshot", "token"]),
     edge("cases", &["config", "authorize", "snapshot", "api_map", "token", "policy", "json_filter"]),
     edge("store", &["observe", "policy"]),

@@ -14,6 +14,7 @@ mod support;
 
 mod answers;
 mod connections;
+mod control_sink;
 mod http2;
 mod metadata;
 mod observed;

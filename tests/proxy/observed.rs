@@ -3,9 +3,9 @@
 use crate::support::client::{Client, request};
 use crate::support::door::Doorward;
 use crate::support::upstream::{Reply, Upstream, ok, whole};
-use crate::support::world::{TOKEN, portfolios};
+use crate::support::world::{TOKEN, portfolios, snapshot, world_of};
 use doorward::observe::{Sink, When};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
 
@@ -108,4 +108,81 @@ async fn the_bearer_token_is_in_no_log_no_metric_and_no_answer_of_ours() {
     for (place, text) in [("answers", answers), ("metrics", metrics), ("Debug", debug), ("log", log)] {
         assert!(!text.contains(TOKEN), "the token is in the {place}");
     }
+}
+
+/// The usual world, in which the portfolios of scope EU and code p1 are denied by a selector with a name.
+fn with_a_named_denial() -> doorward::snapshot::World {
+    let mut document = snapshot();
+    let id = json!({ "scope": "default", "code": "hidden" });
+    let actions = json!([{ "scope": "default", "activity": "Any", "entity": "Portfolio" }]);
+    let first = json!({ "idSelectorDefinition": { "identifier": { "scope": "nowhere" }, "actions": actions } });
+    let second = json!({ "idSelectorDefinition": { "identifier": { "scope": "EU", "code": "p1" }, "actions": actions, "name": "the first of the EU" } });
+    document["policies"].as_array_mut().unwrap().push(json!({ "id": id, "grant": "Deny", "when": {}, "selectors": [first, second] }));
+    document["roles"][0]["resource"]["policyIdRoleResource"]["policies"].as_array_mut().unwrap().push(id);
+    world_of(&document)
+}
+
+#[tokio::test]
+async fn a_record_says_what_was_asked_and_what_decided() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("decisions.jsonl");
+    let held = "{\"id\":{\"scope\":\"EU\",\"code\":\"p1\"}}";
+    let upstream = Upstream::start(move |seen| if seen.line().contains("/held") { ok(held) } else { ok("{}") }).await;
+    let door = Doorward::planned(&[upstream.address], |plan| {
+        plan.log.sinks = vec![Sink::File(path.clone())];
+        plan.world = with_a_named_denial();
+    });
+    let mut client = Client::connect(door.address).await;
+    let mut bodies = Vec::new();
+    for target in ["/free?effectiveAt=2026-01-02", "/api/portfolios/EU/p1?effectiveAt=2026-01-02&asAt=odd", "/api/portfolios/EU/p2", "/api/held", "/unmapped"] {
+        bodies.push(client.get(target).await.text().to_owned());
+    }
+    client.send(request("PUT", "/api/portfolios", &format!("content-length: {}\r\n", held.len())) + held).await;
+    bodies.push(client.answer().await.text().to_owned());
+    drop(client);
+    close(door).await;
+    let lines = lines(&path);
+    let by = |line: &Value| (line["authoritativeRoleId"].clone(), line["authoritativePolicyId"].clone(), line["authoritativeSelector"].clone());
+    let id = |code: &str| json!({ "scope": "default", "code": code });
+    let hidden = (id("reader"), id("hidden"), json!("the first of the EU"));
+
+    let free = &lines[0];
+    assert_eq!((&free["result"], &free["action"], &free["resourceType"]), (&json!("Granted"), &json!("default/Execute/Feature"), &json!("Feature")));
+    assert_eq!(free["resource"], json!({ "scope": "LUSID", "code": "free" }));
+    assert_eq!(by(free), (id("reader"), id("features"), json!("selectors[0]")));
+    assert_eq!((&free["resourceFromEffectiveDate"], &free["resourceToEffectiveDate"]), (&json!("2026-01-02T00:00:00Z"), &json!("2026-01-02T00:00:00Z")));
+
+    let denied = &lines[1];
+    assert_eq!((&denied["result"], &denied["action"], &denied["resourceType"]), (&json!("Denied"), &json!("default/Read/Portfolio"), &json!("Portfolio")));
+    assert_eq!((&denied["resource"], by(denied)), (&json!({ "scope": "EU", "code": "p1" }), hidden.clone()));
+    assert_eq!((&denied["resourceToEffectiveDate"], denied.get("resourceFromAsAt")), (&json!("2026-01-02T00:00:00Z"), None));
+
+    // No policy grants it, and none is to blame.
+    assert_eq!((&lines[2]["resource"], by(&lines[2])), (&json!({ "scope": "EU", "code": "p2" }), (Value::Null, Value::Null, Value::Null)));
+    // Refused by its answer.
+    assert_eq!((&lines[3]["result"], &lines[3]["resource"], by(&lines[3])), (&json!("Denied"), &json!({ "scope": "EU", "code": "p1" }), hidden.clone()));
+    // Nothing was asked.
+    assert_eq!((&lines[4]["result"], lines[4].get("action"), lines[4].get("application")), (&json!("Denied"), None, None));
+    // Refused by an item of its body.
+    assert_eq!((&lines[5]["action"], by(&lines[5])), (&json!("default/Update/Portfolio"), hidden));
+    for line in &lines {
+        assert_eq!((&line["id"], &line["requestId"], &line["timestamp"]), (&line["decisionId"], &line["decisionId"], &line["time"]));
+        assert!(line["duration"].as_f64().unwrap() > 0.0, "{line}");
+        assert_eq!((line["user"].as_str(), line["userType"].as_str()), (Some("00u1"), Some("Service")), "{line}");
+    }
+    for body in bodies.iter().filter(|body| body.contains("errorDetails")) {
+        assert!(!["reader", "hidden", "first of", "features", "p1"].iter().any(|name| body.contains(name)), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_the_upstream_is_no_denial() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("decisions.jsonl");
+    let upstream = Upstream::start(|_| Reply::Close(whole("<html>"))).await;
+    let door = Doorward::planned(&[upstream.address], |plan| plan.log.sinks = vec![Sink::File(path.clone())]);
+    assert_eq!(Client::connect(door.address).await.get("/api/portfolios").await.status, 502);
+    close(door).await;
+    let line = &lines(&path)[0];
+    assert_eq!((&line["refusal"], &line["result"], &line["action"]), (&json!("UnfilterableResponse"), &json!("Granted"), &json!("default/Execute/Feature")));
 }

@@ -4,7 +4,7 @@ use super::upstream::Upstream;
 use super::world::world;
 use doorward::observe::clock::WallClock;
 use doorward::observe::{DecisionLog, Labels, LogSettings, Metrics, OnFull, When};
-use doorward::proxy::{Limits, Proxy, Serving, Settings, UpstreamUrl, Wiring};
+use doorward::proxy::{Limits, MetadataCacheSettings, Proxy, Serving, Settings, UpstreamUrl, Wiring};
 use doorward::snapshot::WorldStore;
 use doorward::sources::{KeySets, Tokens};
 use std::net::SocketAddr;
@@ -88,5 +88,6 @@ fn settings(upstreams: &[SocketAddr]) -> Settings {
             upstream_read_timeout: Duration::from_secs(10),
             max_connections: 100,
         },
+        metadata_cache: MetadataCacheSettings { ttl: Duration::from_secs(5), bytes: 1 << 20 },
     }
 }

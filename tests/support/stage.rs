@@ -101,6 +101,8 @@ impl Stage {
         let door = Doorward::planned(&[upstream.address], |plan| {
             plan.world = world.clone();
             plan.keys = Arc::clone(&issuers.sets);
+            // The upstream of the next case answers otherwise.
+            plan.settings.metadata_cache.ttl = Duration::ZERO;
             let time = Arc::clone(&time);
             plan.clock = WallClock::showing(move || *time.lock().unwrap());
         });

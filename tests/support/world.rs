@@ -62,9 +62,14 @@ pub fn api_map() -> Value {
     })
 }
 
+/// An entry of the snapshot's personal access tokens.
+pub fn token_of(token: &str, user: &str) -> Value {
+    let sha256: String = Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect();
+    json!({ "sha256": sha256, "userId": user, "deactivationDate": null })
+}
+
 /// The snapshot document.
 pub fn snapshot() -> Value {
-    let token: String = Sha256::digest(TOKEN).iter().map(|byte| format!("{byte:02x}")).collect();
     let id = |code: &str| json!({ "scope": "default", "code": code });
     let features = json!({ "idSelectorDefinition": {
         "identifier": { "scope": "LUSID", "code": "*" },
@@ -90,7 +95,7 @@ pub fn snapshot() -> Value {
             { "id": id("portfolios"), "grant": "Allow", "when": {}, "selectors": [portfolios] },
             { "id": id("books"), "grant": "Allow", "when": {}, "selectors": [books] },
         ],
-        "personalAccessTokens": [{ "sha256": token, "userId": "00u1", "deactivationDate": null }],
+        "personalAccessTokens": [token_of(TOKEN, "00u1")],
     })
 }
 

@@ -8,6 +8,8 @@ use super::reading::{Cursor, choice};
 /// One entry of `selectors`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Selector {
+    /// What its author calls it.
+    pub name: Option<Arc<str>>,
     /// Never empty.
     pub actions: Box<[Action]>,
     /// What else must hold.
@@ -127,6 +129,7 @@ impl Selector {
         if !definition.expect_object() {
             return None;
         }
+        let name = definition.member("name").filter(Cursor::is_text).and_then(|name| name.word()).filter(|name| !name.is_empty());
         let actions = definition.each_required("actions", Action::read);
         let condition = match kind {
             "idSelectorDefinition" => Condition::Identifier(Identifier::read_required(&definition)?),
@@ -137,7 +140,7 @@ impl Selector {
                 selectors: definition.each("restrictionSelectors", Self::read),
             })),
         };
-        Some(Self { actions, condition })
+        Some(Self { name, actions, condition })
     }
 }
 

@@ -87,6 +87,16 @@ fn without_a_policy_for_properties_none_is_granted() {
 }
 
 #[test]
+fn a_selector_is_called_by_its_name_or_by_its_place() {
+    for (name, called) in [(json!("all of them"), "all of them"), (json!(""), "selectors[1]"), (json!(7), "selectors[1]"), (Value::Null, "selectors[1]")] {
+        let named = json!({ "matchAllSelectorDefinition": { "actions": any_portfolio(), "name": name } });
+        let policies = one_role(&[allow(vec![by_id(json!({ "scope": "nowhere" })), named])]);
+        let by = Ask::default().decide(&policies).by.unwrap();
+        assert_eq!(by.named(&policies).unwrap().selector_name().unwrap(), called, "{name}");
+    }
+}
+
+#[test]
 fn the_first_policy_by_id_and_its_first_selector_are_named() {
     let nothing = by_id(json!({ "scope": "UK" }));
     let two = allow(vec![nothing.clone(), all_portfolios(), all_portfolios()]);
