@@ -82,6 +82,12 @@ pub enum DateSource {
 }
 
 impl Operation {
+    /// The feature as it is written down: `application/code`.
+    #[must_use]
+    pub fn feature_id(&self) -> String {
+        format!("{}/{}", self.application, self.feature)
+    }
+
     /// Whether the call reads, so that a denied single item may still refuse it (semantics §9 step 7).
     #[must_use]
     pub fn reads(&self) -> bool {

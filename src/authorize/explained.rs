@@ -7,6 +7,7 @@ use super::record::Record;
 use super::refusal::Refusal;
 use super::trace::{Trace, Traced};
 use super::{Admission, Need, Step, Verdict, authorize_traced};
+use crate::api_map::Operation;
 use crate::snapshot::World;
 use crate::token::VerifiedToken;
 use http::header::HOST;
@@ -128,7 +129,7 @@ fn described(world: &World, record: Option<&Record>, verdict: &'static str) -> E
         refusal: None,
         reason: String::new(),
         operation: operation.map(|operation| operation.template.to_string()),
-        feature: operation.map(|operation| format!("{}/{}", operation.application, operation.feature)),
+        feature: operation.map(Operation::feature_id),
         answer: None,
         questions: Vec::new(),
     }

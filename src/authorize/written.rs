@@ -101,7 +101,7 @@ impl<'a> Written<'a> {
             method: &record.method,
             path: &record.path,
             operation: operation.map(|operation| &*operation.template),
-            feature: operation.map(|operation| format!("{}/{}", operation.application, operation.feature)),
+            feature: operation.map(Operation::feature_id),
             user,
             revision: record.revision,
             refusal: record.refusal.map(RefusalName::as_str),

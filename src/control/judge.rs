@@ -7,7 +7,8 @@ use super::identity::{self, SessionType, Verdict as ZoneVerdict};
 use super::plane::Plane;
 use super::problem::{Code, Problem};
 use super::wire::{RequestId, random};
-use crate::authorize::{self, Call, DecisionId, Door, Identity, Record, Refusal, RefusalName, Step, UpstreamMetadata, Verdict, authorize};
+use crate::api_map::Operation;
+use crate::authorize::{self, Call, DecisionId, Door, Identity, KeptRecord, Record, Refusal, RefusalName, Step, UpstreamMetadata, Verdict, authorize};
 use crate::observe::{LogEntry, Outcome, clock};
 use crate::snapshot::World;
 use crate::token::{Algorithm, Bearer, Checks, Issuer, IssuerRules, MAX_TOKEN_BYTES, TokenError, Unverified, VerifiedToken, bearer, is_compact, verify};
@@ -117,25 +118,29 @@ async fn judged(plane: &Plane, head: &Parts) -> Result<Caller, Box<Response>> {
         body: None,
         metadata: &UpstreamMetadata::default(),
     };
-    let record = match authorize(&world, &call, now) {
-        Step::Done(Verdict::Admit(admission)) => admission.record().clone(),
-        Step::Done(Verdict::Refuse(refused)) => return Err(Box::new(refusal(plane, &world, &call, &refused.refusal, refused.record))),
+    let before = clock::monotonic();
+    let step = authorize(&world, &call, now);
+    let judged = |record: Option<Record>| Judged { call: &call, world: &world, record, duration: before.elapsed() };
+    let record = match step {
+        Step::Done(Verdict::Admit(mut admission)) => admission.take_record(),
+        Step::Done(Verdict::Refuse(refused)) => return Err(Box::new(refusal(plane, &refused.refusal, judged(Some(refused.record))))),
         // No operation of ours has a body rule or metadata.
         Step::Need(_) => return Err(answer(Problem::of(Code::Internal))),
     };
     // Operations on the caller's own account are open to policies, not to strangers.
-    let user = authorize::Caller::find(&identity, &world.snapshot.policies, now)
-        .map_err(|refused| Box::new(refusal(plane, &world, &call, &refused, record.clone())))?;
+    let user =
+        authorize::Caller::find(&identity, &world.snapshot.policies, now).map_err(|refused| Box::new(refusal(plane, &refused, judged(record.clone()))))?;
     let token = match &identity {
         Identity::Token(token) => token.token_id.clone().map(|id| (id, token.expires_at)),
         _ => None,
     };
+    let feature = record.as_ref().and_then(|record| record.operation(&world)).map(Operation::feature_id).unwrap_or_default();
     let caller = Caller::new(Facts {
         user,
         world,
         token,
         by_personal_access_token: matches!(identity, Identity::Opaque(_)),
-        feature: record.feature.as_deref().unwrap_or_default().to_owned(),
+        feature,
         request: head.extensions.get::<RequestId>().cloned().unwrap_or_else(|| RequestId(decision_id.to_string())),
     });
     require_open_zone(plane, head, &caller).map_err(answer)?;
@@ -161,8 +166,17 @@ fn require_open_zone(plane: &Plane, head: &Parts, caller: &Caller) -> Result<(),
     }
 }
 
+/// A call that was judged, with what is written down about it.
+struct Judged<'a> {
+    call: &'a Call<'a>,
+    world: &'a Arc<World>,
+    record: Option<Record>,
+    duration: Duration,
+}
+
 /// The answer to a refusal: as every door answers it, but a method that a route does not have is 405.
-fn refusal(plane: &Plane, world: &World, call: &Call<'_>, refused: &Refusal, record: Record) -> Response {
+fn refusal(plane: &Plane, refused: &Refusal, judged: Judged<'_>) -> Response {
+    let Judged { call, world, .. } = judged;
     if refused.name == RefusalName::RouteNotMapped {
         let path = call.target.split('?').next().unwrap_or_default();
         let methods = ["GET", "PUT", "POST", "PATCH", "DELETE"].into_iter().filter(|method| matches!(world.maps.find(method, path), Ok(Some(_))));
@@ -175,7 +189,7 @@ fn refusal(plane: &Plane, world: &World, call: &Call<'_>, refused: &Refusal, rec
             return response;
         }
     }
-    note(plane, refused, record);
+    note(plane, refused, judged);
     let mut response = Response::new(Body::from(refused.problem(&plane.settings.instance_prefix(), call.decision_id)));
     *response.status_mut() = refused.status();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -186,9 +200,11 @@ fn refusal(plane: &Plane, world: &World, call: &Call<'_>, refused: &Refusal, rec
 }
 
 /// Writes a refusal down beside those of the data planes, for its `instance` leads there.
-fn note(plane: &Plane, refused: &Refusal, mut record: Record) {
+fn note(plane: &Plane, refused: &Refusal, judged: Judged<'_>) {
+    let Some(mut record) = judged.record else { return };
     record.refuse(refused);
-    plane.own_decisions.note(&LogEntry { outcome: Outcome::Refused, status: refused.status().as_u16(), record });
+    let record = KeptRecord::new(record, Arc::clone(judged.world));
+    plane.own_decisions.note(&LogEntry { outcome: Outcome::Refused, status: refused.status().as_u16(), duration: judged.duration, record });
 }
 
 /// Who a request says it comes from: a token of our own making, or an opaque one.

@@ -88,7 +88,7 @@ pub struct LogEntry {
     pub outcome: Outcome,
     /// The status that the client saw.
     pub status: u16,
-    /// From the call's arrival to the end of its answer; written in milliseconds.
+    /// How long the decision took; written in milliseconds.
     #[serde(serialize_with = "milliseconds")]
     pub duration: Duration,
     /// The record that `authorize` made.

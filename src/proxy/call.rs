@@ -64,7 +64,7 @@ pub(super) async fn answer(core: Rc<Core>, peer: &Peer, request: Request<Incomin
     let (head, incoming) = request.into_parts();
     let is_head = version == Version::HTTP_2 && head.method == Method::HEAD;
     let mut received = Received::Coming(incoming);
-    let exit = Exit::new(&core, id, started);
+    let exit = Exit::new(&core, id);
     let (refusal, is_last) = match arrived.admit(&head, &mut received, &exit).await {
         Ok(admission) => match arrived.carry(admission, head, received, &exit).await {
             Ok(response) => return response,
@@ -99,7 +99,7 @@ impl Arrived<'_> {
                 body: received.whole(),
                 metadata: &metadata,
             };
-            match self.decide(&call) {
+            match self.decide(&call, exit) {
                 Step::Done(Verdict::Admit(mut admission)) => {
                     exit.keep(admission.take_record(), &self.world);
                     return Ok(admission);
@@ -120,10 +120,12 @@ impl Arrived<'_> {
         Err(Refusal::new(RefusalName::AccessDenied, "Access is denied.", "the call could not be decided"))
     }
 
-    fn decide(&self, call: &Call<'_>) -> Step {
+    fn decide(&self, call: &Call<'_>, exit: &Exit) -> Step {
         let before = clock::monotonic();
         let step = authorize(&self.world, call, self.now);
-        self.core.wiring.metrics.decision.observe(before.elapsed().as_secs_f64());
+        let time = before.elapsed();
+        self.core.wiring.metrics.decision.observe(time.as_secs_f64());
+        exit.looked(time);
         step
     }
 

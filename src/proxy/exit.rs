@@ -9,7 +9,7 @@ use http::StatusCode;
 use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 /// What is known of a call's end so far, held by everything that still works on its answer.
 /// When the last holder drops it, the call is counted and recorded.
@@ -19,7 +19,7 @@ pub(super) struct Exit(Rc<RefCell<End>>);
 struct End {
     core: Rc<Core>,
     decision_id: DecisionId,
-    started: Instant,
+    deciding: Duration,
     outcome: Outcome,
     status: StatusCode,
     refusal: Option<RefusalName>,
@@ -28,12 +28,12 @@ struct End {
 }
 
 impl Exit {
-    /// A call that has come at `started`. Until it is known better it has failed: its client went away.
-    pub(super) fn new(core: &Rc<Core>, decision_id: DecisionId, started: Instant) -> Self {
+    /// A call that has just come. Until it is known better it has failed: its client went away.
+    pub(super) fn new(core: &Rc<Core>, decision_id: DecisionId) -> Self {
         Self(Rc::new(RefCell::new(End {
             core: Rc::clone(core),
             decision_id,
-            started,
+            deciding: Duration::ZERO,
             outcome: Outcome::Failed,
             status: StatusCode::OK,
             refusal: None,
@@ -45,6 +45,11 @@ impl Exit {
     /// The call's id.
     pub(super) fn decision_id(&self) -> DecisionId {
         self.0.borrow().decision_id
+    }
+
+    /// A look at the call took so long.
+    pub(super) fn looked(&self, time: Duration) {
+        self.end().deciding += time;
     }
 
     /// Keeps the record of the decision, made under this world, if anybody is to read it.
@@ -135,7 +140,7 @@ impl Drop for End {
             if let Some(summary) = &self.summary {
                 kept.record.summarize(summary);
             }
-            log.record(LogEntry { outcome: self.outcome, status: self.status.as_u16(), duration: self.started.elapsed(), record: *kept });
+            log.record(LogEntry { outcome: self.outcome, status: self.status.as_u16(), duration: self.deciding, record: *kept });
         }
     }
 }
