@@ -35,7 +35,7 @@ pub(super) fn living(state: &State, id: &str) -> Result<User, Problem> {
 ///
 /// # Errors
 /// 400 by field, 403 for a role that the actor may not grant, 409 for a login that is taken.
-pub(super) fn creation(draft: &mut Draft, actor: Actor<'_>, request: CreateUserRequest) -> Result<User, Problem> {
+pub(super) fn creation(draft: &mut Draft, actor: Actor, request: CreateUserRequest) -> Result<User, Problem> {
     let mut problem = Problem::invalid();
     let kind = kind_named(&request.kind).unwrap_or_else(|| {
         problem.report("type", "The type is neither Personal nor Service.");
@@ -78,7 +78,7 @@ pub(super) fn creation(draft: &mut Draft, actor: Actor<'_>, request: CreateUserR
 ///
 /// # Errors
 /// As [`creation`]; 403 for an administrator's account, 400 if the last administrator were lost.
-pub(super) fn change(draft: &mut Draft, actor: Actor<'_>, id: &str, request: UpdateUserRequest) -> Result<User, Problem> {
+pub(super) fn change(draft: &mut Draft, actor: Actor, id: &str, request: UpdateUserRequest) -> Result<User, Problem> {
     let before = living(draft, id)?;
     actor.may_change(&before)?;
     let second_email_address = request.second_email_address.unwrap_or_else(|| before.second_email_address.clone());
@@ -120,7 +120,7 @@ pub(super) fn change(draft: &mut Draft, actor: Actor<'_>, id: &str, request: Upd
 ///
 /// # Errors
 /// 404 for a missing one, 403 for an administrator's account, 400 for the last of them.
-pub(super) fn deactivation(draft: &mut Draft, actor: Actor<'_>, id: &str) -> Result<(), Problem> {
+pub(super) fn deactivation(draft: &mut Draft, actor: Actor, id: &str) -> Result<(), Problem> {
     let before = find(draft, id)?.as_ref().clone();
     actor.may_change(&before)?;
     draft.put(User { status: UserStatus::Deprovisioned, last_updated: draft.now(), ..before.clone() });
@@ -132,7 +132,7 @@ pub(super) fn deactivation(draft: &mut Draft, actor: Actor<'_>, id: &str) -> Res
 ///
 /// # Errors
 /// As [`deactivation`].
-pub(super) fn purge(draft: &mut Draft, actor: Actor<'_>, id: &str) -> Result<(), Problem> {
+pub(super) fn purge(draft: &mut Draft, actor: Actor, id: &str) -> Result<(), Problem> {
     let before = find(draft, id)?.as_ref().clone();
     actor.may_change(&before)?;
     lose_tokens(draft, id);
@@ -231,9 +231,9 @@ pub(super) mod tests {
     use jiff::Timestamp;
 
     /// An administrator who asks.
-    pub(in crate::control::identity) const OWNER: Actor<'static> = Actor { user: "00u0", is_administrator: true };
+    pub(in crate::control::identity) const OWNER: Actor = Actor { is_administrator: true };
     /// Somebody else who may call the operation.
-    pub(in crate::control::identity) const CLERK: Actor<'static> = Actor { user: "00u9", is_administrator: false };
+    pub(in crate::control::identity) const CLERK: Actor = Actor { is_administrator: false };
 
     pub(in crate::control::identity) fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -264,7 +264,7 @@ pub(super) mod tests {
     }
 
     pub(in crate::control::identity) fn administrators_role() -> ScopedId {
-        ScopedId::new(super::super::ADMINISTRATOR.0, super::super::ADMINISTRATOR.1)
+        ScopedId::new(administrators::ADMINISTRATOR.0, administrators::ADMINISTRATOR.1)
     }
 
     /// An administrator that may sign in.

@@ -7,20 +7,18 @@ use crate::store::{ScopedId, State, User, UserStatus};
 use jiff::Timestamp;
 
 /// Scope and code of the role that may do everything (semantics §2).
-pub(in crate::control) const ADMINISTRATOR: (&str, &str) = ("LUSID_SYSTEM", "lusid-administrator");
+pub(super) const ADMINISTRATOR: (&str, &str) = ("LUSID_SYSTEM", "lusid-administrator");
 
-/// Who changes something: all that an operation asks of its caller.
+/// Who changes something: what the guards ask of a caller.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::control) struct Actor<'a> {
-    /// The user's id.
-    pub(in crate::control) user: &'a str,
+pub(super) struct Actor {
     /// Whether it has the administrator's role.
-    pub(in crate::control) is_administrator: bool,
+    pub(super) is_administrator: bool,
 }
 
-impl<'a> From<&'a Caller> for Actor<'a> {
-    fn from(caller: &'a Caller) -> Self {
-        Self { user: caller.user(), is_administrator: caller.is_administrator() }
+impl From<&Caller> for Actor {
+    fn from(caller: &Caller) -> Self {
+        Self { is_administrator: caller.is_administrator() }
     }
 }
 
@@ -34,7 +32,7 @@ pub(super) fn is_administrator(user: &User) -> bool {
     user.roles.iter().any(is_administrators)
 }
 
-impl Actor<'_> {
+impl Actor {
     /// Whether the actor may give this role to somebody, or take it away.
     ///
     /// # Errors

@@ -111,7 +111,7 @@ fn find<'a>(state: &'a Remembered, id: &str) -> Result<&'a Arc<Application>, Pro
 ///
 /// # Errors
 /// 403 where that is as good as being an administrator.
-fn may_hold(state: &Remembered, actor: Actor<'_>, application: &Application) -> Result<(), Problem> {
+fn may_hold(state: &Remembered, actor: Actor, application: &Application) -> Result<(), Problem> {
     let user = application.user_id.as_deref().and_then(|id| state.users.find(id));
     match user {
         Some(user) if is_administrator(user) => actor.must_be_administrator("The application acts as an administrator: only administrators have its secret."),
@@ -120,7 +120,7 @@ fn may_hold(state: &Remembered, actor: Actor<'_>, application: &Application) -> 
 }
 
 /// Makes an application that has this secret, which came sealed.
-fn creation(draft: &mut Draft, actor: Actor<'_>, request: CreateApplicationRequest, sealed: String) -> Result<Application, Problem> {
+fn creation(draft: &mut Draft, actor: Actor, request: CreateApplicationRequest, sealed: String) -> Result<Application, Problem> {
     let mut problem = Problem::invalid();
     let kinds = [ApplicationKind::Native, ApplicationKind::Web];
     let kind = kinds.into_iter().find(|kind| kind_name(*kind) == request.kind).unwrap_or_else(|| {
@@ -170,7 +170,7 @@ fn is_web_address(text: &str) -> bool {
 }
 
 /// Gives an application another secret; the one before is good for a day.
-fn rotation(draft: &mut Draft, actor: Actor<'_>, id: &str, sealed: String) -> Result<Application, Problem> {
+fn rotation(draft: &mut Draft, actor: Actor, id: &str, sealed: String) -> Result<Application, Problem> {
     let before = find(draft, id)?.as_ref().clone();
     may_hold(draft, actor, &before)?;
     let previous_secret = Some((before.secret, draft.now() + OVERLAP));
@@ -280,7 +280,7 @@ mod tests {
         serde_json::from_value(body).unwrap()
     }
 
-    fn create(draft: &mut Draft, actor: Actor<'_>, client_id: &str, more: serde_json::Value) -> Result<Application, Problem> {
+    fn create(draft: &mut Draft, actor: Actor, client_id: &str, more: serde_json::Value) -> Result<Application, Problem> {
         creation(draft, actor, request(client_id, more), "sealed".to_owned())
     }
 

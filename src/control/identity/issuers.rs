@@ -160,7 +160,7 @@ fn check(state: &Remembered, own_issuer: &str, issuer: &ExternalTokenIssuer) -> 
 
 const FOR_ADMINISTRATORS: &str = "An external token issuer vouches for every user: only an administrator may change it.";
 
-fn creation(draft: &mut Draft, actor: Actor<'_>, own_issuer: &str, request: CreateExternalTokenIssuerRequest) -> Result<ExternalTokenIssuer, Problem> {
+fn creation(draft: &mut Draft, actor: Actor, own_issuer: &str, request: CreateExternalTokenIssuerRequest) -> Result<ExternalTokenIssuer, Problem> {
     actor.must_be_administrator(FOR_ADMINISTRATORS)?;
     let issuer = ExternalTokenIssuer {
         code: request.code,
@@ -183,7 +183,7 @@ fn creation(draft: &mut Draft, actor: Actor<'_>, own_issuer: &str, request: Crea
 
 fn change(
     draft: &mut Draft,
-    (actor, own_issuer): (Actor<'_>, &str),
+    (actor, own_issuer): (Actor, &str),
     code: &str,
     request: UpdateExternalTokenIssuerRequest,
 ) -> Result<ExternalTokenIssuer, Problem> {
@@ -202,7 +202,7 @@ fn change(
     Ok(issuer)
 }
 
-fn removal(draft: &mut Draft, actor: Actor<'_>, code: &str) -> Result<(), Problem> {
+fn removal(draft: &mut Draft, actor: Actor, code: &str) -> Result<(), Problem> {
     actor.must_be_administrator(FOR_ADMINISTRATORS)?;
     find(draft, code)?;
     draft.remove::<ExternalTokenIssuer>(code);

@@ -72,7 +72,7 @@ impl Made {
 }
 
 /// The user, if the actor may change what it signs in by.
-fn touched(draft: &Draft, actor: Actor<'_>, id: &str) -> Result<User, Problem> {
+fn touched(draft: &Draft, actor: Actor, id: &str) -> Result<User, Problem> {
     let user = accounts::living(draft, id)?;
     actor.may_change(&user)?;
     Ok(user)
@@ -83,7 +83,7 @@ fn unfit(detail: &str) -> Problem {
 }
 
 /// Makes the link by which a provisioned user becomes an active one.
-fn activation(draft: &mut Draft, actor: Actor<'_>, id: &str) -> Result<Made, Problem> {
+fn activation(draft: &mut Draft, actor: Actor, id: &str) -> Result<Made, Problem> {
     let user = touched(draft, actor, id)?;
     if user.status != UserStatus::Provisioned {
         return Err(Problem::of(Code::AlreadyActivated).detail("The user is activated already; to set another password, reset it."));
@@ -92,7 +92,7 @@ fn activation(draft: &mut Draft, actor: Actor<'_>, id: &str) -> Result<Made, Pro
 }
 
 /// Makes a link for a user as it stands: until it is used nothing changes.
-fn setup(draft: &mut Draft, actor: Actor<'_>, id: &str) -> Result<Made, Problem> {
+fn setup(draft: &mut Draft, actor: Actor, id: &str) -> Result<Made, Problem> {
     let user = touched(draft, actor, id)?;
     linked(draft, user)
 }
@@ -103,7 +103,7 @@ fn linked(draft: &mut Draft, user: User) -> Result<Made, Problem> {
 }
 
 /// Takes the password away, ends every session, and makes a link to set another one.
-fn password_reset(draft: &mut Draft, actor: Actor<'_>, id: &str) -> Result<Made, Problem> {
+fn password_reset(draft: &mut Draft, actor: Actor, id: &str) -> Result<Made, Problem> {
     let user = touched(draft, actor, id)?;
     if user.status == UserStatus::Provisioned {
         return Err(unfit("The user has not set a password yet: activate it."));
@@ -119,7 +119,7 @@ fn password_reset(draft: &mut Draft, actor: Actor<'_>, id: &str) -> Result<Made,
 }
 
 /// Replaces the password by a temporary one and ends every session.
-fn expiry(draft: &mut Draft, actor: Actor<'_>, id: &str, password: &TemporaryPassword) -> Result<User, Problem> {
+fn expiry(draft: &mut Draft, actor: Actor, id: &str, password: &TemporaryPassword) -> Result<User, Problem> {
     let user = touched(draft, actor, id)?;
     if user.status == UserStatus::Provisioned {
         return Err(unfit("The user has not set a password yet: activate it."));
@@ -129,13 +129,13 @@ fn expiry(draft: &mut Draft, actor: Actor<'_>, id: &str, password: &TemporaryPas
     Ok(user)
 }
 
-fn factor_reset(draft: &mut Draft, actor: Actor<'_>, id: &str) -> Result<User, Problem> {
+fn factor_reset(draft: &mut Draft, actor: Actor, id: &str) -> Result<User, Problem> {
     let user = touched(draft, actor, id)?;
     second_factor::reset(draft, id);
     Ok(user)
 }
 
-fn unlocking(draft: &mut Draft, actor: Actor<'_>, id: &str) -> Result<User, Problem> {
+fn unlocking(draft: &mut Draft, actor: Actor, id: &str) -> Result<User, Problem> {
     let user = touched(draft, actor, id)?;
     if !credentials::unlock(draft, id) {
         return Err(Problem::of(Code::NotLockedOut).detail("The user is not locked out."));
@@ -143,7 +143,7 @@ fn unlocking(draft: &mut Draft, actor: Actor<'_>, id: &str) -> Result<User, Prob
     Ok(user)
 }
 
-fn unsuspension(draft: &mut Draft, actor: Actor<'_>, id: &str) -> Result<User, Problem> {
+fn unsuspension(draft: &mut Draft, actor: Actor, id: &str) -> Result<User, Problem> {
     let user = touched(draft, actor, id)?;
     if user.user_expiry.is_some_and(|expiry| expiry <= draft.now()) {
         return Err(unfit("The user expired: move its expiry into the future."));
@@ -350,7 +350,7 @@ mod tests {
         draft.put(administrator("00u1", "owner@acme.com"));
         draft.put(Credential { user_id: "00u1".to_owned(), password: Some("phc".to_owned()), locked_at: Some(draft.now()), ..Credential::default() });
         let password = crate::control::oauth::testing::oauth().passwords.temporary().await.unwrap();
-        type Change<'a> = &'a dyn Fn(&mut Draft, Actor<'_>) -> Result<(), Problem>;
+        type Change<'a> = &'a dyn Fn(&mut Draft, Actor) -> Result<(), Problem>;
         let changes: [Change<'_>; 6] = [
             &|draft, actor| setup(draft, actor, "00u1").map(drop),
             &|draft, actor| factor_reset(draft, actor, "00u1").map(drop),

@@ -29,7 +29,7 @@ fn members(state: &Remembered, now: Timestamp, id: &str) -> Result<Vec<UserRespo
 }
 
 /// Gives the role to the user, if it does not have it.
-fn addition(draft: &mut Draft, actor: Actor<'_>, id: &str, user_id: &str) -> Result<(), Problem> {
+fn addition(draft: &mut Draft, actor: Actor, id: &str, user_id: &str) -> Result<(), Problem> {
     let role = roles::find(draft, id)?.role_id.clone();
     let mut user = accounts::living(draft, user_id)?;
     actor.may_grant(&role)?;
@@ -42,7 +42,7 @@ fn addition(draft: &mut Draft, actor: Actor<'_>, id: &str, user_id: &str) -> Res
 }
 
 /// Takes the role from the user, if it has it.
-fn removal(draft: &mut Draft, actor: Actor<'_>, id: &str, user_id: &str) -> Result<(), Problem> {
+fn removal(draft: &mut Draft, actor: Actor, id: &str, user_id: &str) -> Result<(), Problem> {
     let role = roles::find(draft, id)?.role_id.clone();
     let before = accounts::find(draft, user_id)?.as_ref().clone();
     actor.may_grant(&role)?;

@@ -19,6 +19,8 @@ mod me;
 mod members;
 mod metadata;
 mod roles;
+#[cfg(test)]
+mod tests;
 mod user_bodies;
 mod user_schema;
 mod users;
@@ -36,7 +38,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 
-pub(super) use administrators::ADMINISTRATOR;
 pub(super) use keys::{create_key, delete_key};
 pub(super) use zone_verdict::{SessionType, Verdict, verdict};
 

@@ -1,7 +1,7 @@
 //! The roles of the Identity API: a name that users have. What it admits says the Access API's role
 //! of the same scope and code, which is made and removed there.
 
-use super::administrators::is_administrators;
+use super::administrators::{ADMINISTRATOR, is_administrators};
 use super::made;
 use crate::control::body::{Body, OptionalBody};
 use crate::control::caller::Caller;
@@ -131,7 +131,7 @@ fn creation(draft: &mut Draft, request: CreateRoleRequest) -> Result<IdentityRol
     let role_id = ScopedId::new(SCOPE, request.name.as_str());
     let is_taken = |role: &IdentityRole| role.name == request.name || role.role_id == role_id;
     // The administrator's name is its own in every scope, whether the role was made yet or not.
-    if request.name == super::ADMINISTRATOR.1 || draft.identity_roles.values().any(|role| is_taken(role)) {
+    if request.name == ADMINISTRATOR.1 || draft.identity_roles.values().any(|role| is_taken(role)) {
         return Err(Problem::of(Code::IdentityRoleExists).detail(format!("There is a role with the name {} already.", request.name)));
     }
     let source = "LusidUser".to_owned();
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn the_administrators_role_is_not_removed() {
         let mut draft = draft();
-        let role_id = ScopedId::new(super::super::ADMINISTRATOR.0, super::super::ADMINISTRATOR.1);
+        let role_id = ScopedId::new(ADMINISTRATOR.0, ADMINISTRATOR.1);
         draft.put(IdentityRole {
             id: "00g1".to_owned(),
             role_id,
