@@ -163,7 +163,8 @@ fn require_open_zone(plane: &Plane, head: &Parts, caller: &Caller) -> Result<(),
 
 /// The answer to a refusal: as every door answers it, but a method that a route does not have is 405.
 fn refusal(plane: &Plane, world: &World, call: &Call<'_>, refused: &Refusal, record: Record) -> Response {
-    if refused.name == RefusalName::RouteNotMapped {
+    // TRACE is refused before any route is looked for; to clients of an API it is one more method that a route does not have.
+    if refused.name == RefusalName::RouteNotMapped || call.method == "TRACE" {
         let path = call.target.split('?').next().unwrap_or_default();
         let methods = ["GET", "PUT", "POST", "PATCH", "DELETE"].into_iter().filter(|method| matches!(world.maps.find(method, path), Ok(Some(_))));
         let methods: Vec<&str> = methods.collect();
