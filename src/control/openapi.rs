@@ -53,6 +53,10 @@ fn complete_operation(operation: &mut Operation) {
     add("401", "There is no valid token.");
     add("403", "No policy admits the call.");
     add("default", "Every other error.");
+    // The HTTP library refuses the longest of them by itself, without a body.
+    for (status, description) in [("414", "The address is too long."), ("431", "The headers are too long, or too many.")] {
+        operation.responses.responses.insert(status.to_owned(), RefOr::T(ResponseBuilder::new().description(description).build()));
+    }
     if operation.request_body.is_some() {
         let responses = &mut operation.responses.responses;
         responses.insert("413".to_owned(), RefOr::T(problem("The body is too long.")));

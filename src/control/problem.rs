@@ -271,6 +271,7 @@ pub(super) struct ProblemDetails {
     detail: String,
     /// Where the request is looked up; ends in its id.
     instance: String,
-    /// Empty.
+    /// Empty; a refusal that every door words alike has none.
+    #[schema(required = false)]
     extensions: BTreeMap<String, String>,
 }

@@ -124,7 +124,7 @@ class Proxy(Step):
         wait_until("the decision has arrived", lambda: found().status_code == 200)
         record = found().json()
         self.assertEqual((record["user"], record["result"], record["application"]), (self.person.id, "Denied", "LUSID"))
-        self.assertEqual((record["resourceType"], record["action"]["activity"] if isinstance(record["action"], dict) else record["action"]), ("Portfolio", "Read"))
+        self.assertEqual((record["resourceType"], record["action"]), ("Portfolio", "default/Read/Portfolio"))
         self.assertEqual(record["resource"], {"scope": "UK", "code": "growth"})
         listed = Stage.current.call("GET", "/insights/api/access", params={"limit": 50})
         self.assertIn(decision, [one["id"] for one in listed.json()["values"]])
