@@ -175,15 +175,10 @@ struct Judged<'a> {
 }
 
 /// The answer to a refusal: as every door answers it, but a method that a route does not have is 405.
-<<<<<<< HEAD
 fn refusal(plane: &Plane, refused: &Refusal, judged: Judged<'_>) -> Response {
     let Judged { call, world, .. } = judged;
-    if refused.name == RefusalName::RouteNotMapped {
-=======
-fn refusal(plane: &Plane, world: &World, call: &Call<'_>, refused: &Refusal, record: Record) -> Response {
     // TRACE is refused before any route is looked for; to clients of an API it is one more method that a route does not have.
     if refused.name == RefusalName::RouteNotMapped || call.method == "TRACE" {
->>>>>>> clients
         let path = call.target.split('?').next().unwrap_or_default();
         let methods = ["GET", "PUT", "POST", "PATCH", "DELETE"].into_iter().filter(|method| matches!(world.maps.find(method, path), Ok(Some(_))));
         let methods: Vec<&str> = methods.collect();
