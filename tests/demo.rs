@@ -136,11 +136,13 @@ fn the_data_controller_sees_the_very_bytes_of_the_upstream() {
 fn the_token_endpoint_takes_the_password_of_each_user() {
     let directory = tempfile::tempdir().unwrap();
     let demo = Demo::start(directory.path());
-    let (tokens, proxy) = (&demo.document["addresses"]["tokens"], &demo.document["addresses"]["proxy"]);
+    let (control, proxy) = (&demo.document["addresses"]["control"], &demo.document["addresses"]["proxy"]);
+    let client = |name: &str| demo.document["client"][name].as_str().unwrap();
     for user in demo.document["users"].as_array().unwrap() {
         let (login, password) = (user["login"].as_str().unwrap(), user["password"].as_str().unwrap());
-        let form = format!("grant_type=password&username={login}&password={password}&scope=openid client groups");
-        let url = format!("{}/oauth2/default/v1/token", tokens.as_str().unwrap());
+        let signing_in = format!("grant_type=password&username={login}&password={password}&scope=openid client groups");
+        let form = format!("{signing_in}&client_id={}&client_secret={}", client("id"), client("secret"));
+        let url = format!("{}/oauth2/default/v1/token", control.as_str().unwrap());
         let answer: Value = serde_json::from_str(&paste(&format!("curl -s -d '{form}' {url}"))).unwrap();
         let token = answer["access_token"].as_str().unwrap();
         let list = format!("{}/api/portfolios", proxy.as_str().unwrap());

@@ -2,6 +2,7 @@
 
 use super::Running;
 use super::calls::Call;
+use super::tokens::CLIENT_ID;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
@@ -72,6 +73,7 @@ pub(super) fn document(demo: &Running) -> Value {
             "snapshot": format!("{}/snapshot", at.control),
         },
         "issuer": format!("{}/oauth2/default", at.control),
+        "client": {"id": CLIENT_ID, "secret": demo.client_secret},
         "users": users.collect::<Vec<_>>(),
         "calls": demo.calls,
     })

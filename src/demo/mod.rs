@@ -110,6 +110,7 @@ struct Running {
     addresses: Addresses,
     directory: PathBuf,
     people: Vec<Person>,
+    client_secret: String,
     calls: Vec<Call>,
     extent: String,
 }
@@ -142,7 +143,8 @@ pub async fn run(directory: Option<&Path>, out: &mut impl Write, shutdown: impl 
     };
     let calls = calls::calls(&addresses, &books, now);
     let people = signed_in(&control, &company).await?;
-    let demo = Running { calls, addresses, people, extent: books.extent(), directory: directory.path().to_owned() };
+    let client_secret = control.sign_in.client_secret().to_owned();
+    let demo = Running { calls, addresses, people, client_secret, extent: books.extent(), directory: directory.path().to_owned() };
     let document = serde_json::to_string_pretty(&guide::document(&demo))?;
     directory.write("demo.json", &document)?;
     guide::print(&demo, out).map_err(DemoError::Print)?;
@@ -174,7 +176,8 @@ fn serve(servers: &mut JoinSet<()>, listener: TcpListener, router: Router) {
 /// Everybody, with a token that is good for an hour.
 async fn signed_in(control: &control::Running, company: &Company) -> Result<Vec<Person>, DemoError> {
     let mut people = Vec::new();
-    for account in control.accounts.iter() {
+    // The owner comes last: the others are who the demo is about.
+    for account in control.accounts.iter().skip(1).chain(control.accounts.first()) {
         let known = company.people.iter().find(|person| person.id == account.id);
         let (name, what) = known.map_or(("The domain owner", "administers users, roles and policies"), |person| (&person.name, &person.what));
         let token = control.sign_in.token(account).await?;

@@ -48,6 +48,11 @@ impl SignIn {
         Ok(Self { control, client_secret, http: HttpClient::new(Authorities::Native)? })
     }
 
+    /// The secret of the application.
+    pub(super) fn client_secret(&self) -> &str {
+        &self.client_secret
+    }
+
     /// A fresh access token.
     ///
     /// # Errors
