@@ -48,7 +48,6 @@ fn page() -> Response {
 mod tests {
     use super::*;
     use axum::Router;
-    use axum::body::{Body, to_bytes};
     use axum::middleware::from_fn;
     use axum::routing::get;
     use http::StatusCode;

@@ -16,7 +16,7 @@ pub(super) const LONGEST_FILTER: usize = 16_384;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum FilterError {
     /// It is too long to be read.
-    #[error("must have at most {most} characters")]
+    #[error("more than {most} characters")]
     TooLong {
         /// How many it may have.
         most: usize,

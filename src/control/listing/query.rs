@@ -26,7 +26,7 @@ impl ListRules {
     }
 }
 
-/// What is wrong with a parameter: its name on the wire, and a sentence without its end.
+/// What is wrong with a parameter: its name on the wire, and a sentence.
 pub(in super::super) type QueryProblem = (&'static str, String);
 
 /// What a caller asks of a list.
@@ -51,7 +51,7 @@ impl ListQuery {
         let limit = reader.read("limit", |text| read_limit(text, rules)).unwrap_or(rules.usual_limit);
         let page = reader.read("page", read_page).flatten();
         let filter = reader.read("filter", |text| read_filter(text, rules)).flatten();
-        let order = reader.read("sortBy", |text| Order::parse(text).map_err(|error| error.to_string())).unwrap_or_default();
+        let order = reader.read("sortBy", |text| Order::parse(text).map_err(|error| format!("The order cannot be read: {error}."))).unwrap_or_default();
         if !reader.problems.is_empty() {
             return Err(reader.problems);
         }
@@ -90,7 +90,7 @@ impl<'p> Reader<'p> {
     /// What a parameter says; none if it is not there, or has a problem.
     fn read<T>(&mut self, name: &'static str, read: impl FnOnce(&'p str) -> Result<T, String>) -> Option<T> {
         let text = self.first(name)?;
-        let result = if self.all(name).nth(1).is_some() { Err("must be given once".to_owned()) } else { read(text) };
+        let result = if self.all(name).nth(1).is_some() { Err("The parameter stands more than once.".to_owned()) } else { read(text) };
         result.map_err(|message| self.problems.push((name, message))).ok()
     }
 
@@ -105,16 +105,18 @@ impl<'p> Reader<'p> {
 
 fn read_limit(text: &str, rules: &ListRules) -> Result<usize, String> {
     let limit = if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None };
-    limit.filter(|limit| (1..=rules.largest_limit).contains(limit)).ok_or_else(|| format!("must be a whole number from 1 to {}", rules.largest_limit))
+    limit.filter(|limit| (1..=rules.largest_limit).contains(limit)).ok_or_else(|| format!("The value is no whole number from 1 to {}.", rules.largest_limit))
 }
 
 fn read_page(text: &str) -> Result<Option<String>, String> {
+    // a plus sign that was not encoded came as a blank
+    let text = text.replace(' ', "+");
     let plain = text.trim_end_matches('=');
     let is_base64 = text.len() - plain.len() <= 3 && plain.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte));
     if text.len() > LONGEST_TOKEN || !is_base64 {
-        return Err(format!("must be at most {LONGEST_TOKEN} characters of base64, as an earlier page gave them"));
+        return Err("The value is no token of another page.".to_owned());
     }
-    Ok((!text.is_empty()).then(|| text.to_owned()))
+    Ok((!text.is_empty()).then_some(text))
 }
 
 fn read_filter(text: &str, rules: &ListRules) -> Result<Option<Filter>, String> {
@@ -124,7 +126,7 @@ fn read_filter(text: &str, rules: &ListRules) -> Result<Option<Filter>, String> 
         _ if text.trim().is_empty() => return Ok(None),
         _ => Filter::parse(text),
     };
-    filter.map(Some).map_err(|error| error.to_string())
+    filter.map(Some).map_err(|error| format!("The filter cannot be read: {error}."))
 }
 
 fn fingerprint(parts: &[&str]) -> [u8; FINGERPRINT_BYTES] {

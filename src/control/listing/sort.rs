@@ -16,15 +16,15 @@ const MOST_FIELDS: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum OrderError {
     /// It is empty, or too long to be read.
-    #[error("must have between 1 and {LONGEST_ORDER} characters")]
+    #[error("not between 1 and {LONGEST_ORDER} characters")]
     Length,
     /// It names too many fields.
-    #[error("must name at most {MOST_FIELDS} fields")]
+    #[error("more than {MOST_FIELDS} fields")]
     TooMany,
     /// One of its parts is no field with a direction.
-    #[error("expected `field` or `-field`, `field asc` or `field desc` as part {part} of what the commas part")]
+    #[error("part {part} is not `field`, `-field`, `field asc` or `field desc`")]
     Part {
-        /// Which part, counted from 1.
+        /// Which of the parts between commas, counted from 1.
         part: usize,
     },
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
+use super::query::QueryProblem;
 use super::*;
 
 const RULES: ListRules = ListRules::of("policies");
@@ -40,15 +41,16 @@ fn what_is_not_said_is_usual() {
     assert_eq!(read(&[("LIMIT", "10000")], &wide).unwrap().limit(), 10_000);
     let long = format!("a eq '{}'", "ä".repeat(2_993));
     assert!(read(&[("filter", &long)], &wide).is_ok());
-    assert_eq!(read(&[("filter", &format!("{long} "))], &wide).unwrap_err(), [("filter", "must have at most 3000 characters".to_owned())]);
+    assert_eq!(read(&[("filter", &format!("{long} "))], &wide).unwrap_err(), [("filter", "The filter cannot be read: more than 3000 characters.".to_owned())]);
 }
 
 #[test]
 fn every_problem_is_told_with_its_parameter() {
     let found = problems(&[("Limit", "0"), ("PAGE", "a-b"), ("filter", "x eq"), ("SortBy", "a,,b")]);
     assert_eq!(found.iter().map(|(field, _)| *field).collect::<Vec<_>>(), ["limit", "page", "filter", "sortBy"]);
-    assert_eq!(found[0].1, "must be a whole number from 1 to 5000");
-    assert_eq!(found[2].1, "expected text in single quotes, a number, a date, `true` or `false` at character 5");
+    assert_eq!(found[3].1, "The order cannot be read: part 2 is not `field`, `-field`, `field asc` or `field desc`.");
+    assert_eq!(found[0].1, "The value is no whole number from 1 to 5000.");
+    assert_eq!(found[2].1, "The filter cannot be read: expected text in single quotes, a number, a date, `true` or `false` at character 5.");
 }
 
 #[test]
@@ -62,16 +64,17 @@ fn a_limit_beyond_its_bounds_is_refused() {
 #[test]
 fn a_parameter_given_twice_is_refused() {
     for (name, value) in [("limit", "1"), ("page", ""), ("filter", ""), ("sortBy", "a")] {
-        assert_eq!(problems(&[(name, value), (&name.to_uppercase(), value)]), [(name, "must be given once".to_owned())]);
+        assert_eq!(problems(&[(name, value), (&name.to_uppercase(), value)]), [(name, "The parameter stands more than once.".to_owned())]);
     }
 }
 
 #[test]
 fn what_has_not_the_shape_of_a_token_is_refused() {
-    for token in ["a_b", "a b", "====", "a====", "=a", &"a".repeat(501)] {
+    for token in ["a_b", "a%2b", "====", "a====", "=a", &"a".repeat(501)] {
         assert_eq!(problems(&[("page", token)]).len(), 1, "{token}");
     }
     assert!(query(&[("page", &"a".repeat(500))]).page().is_some());
+    assert_eq!(query(&[("page", "a b/=")]).page(), Some("a+b/="));
 }
 
 #[test]
