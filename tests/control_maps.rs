@@ -14,7 +14,7 @@ const INSIGHTS: (&str, &str) = ("config/api/insights.yaml", include_str!("../con
 const OPERATIONS: [(&str, &str); 2] = [("access", include_str!("data/access-operations.json")), ("identity", include_str!("data/identity-operations.json"))];
 
 /// What the control plane has beside them.
-const BESIDE: [&str; 9] = [
+const BESIDE: [&str; 10] = [
     "access-accessmetadata-deleteaccessmetadata DELETE /access/api/accessmetadata/{entity}",
     "access-accessmetadata-getaccessmetadata GET /access/api/accessmetadata/{entity}",
     "access-accessmetadata-patchaccessmetadata PATCH /access/api/accessmetadata/{entity}",
