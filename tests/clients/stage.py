@@ -36,6 +36,7 @@ class Stage:
         self.directory = pathlib.Path(directory)
         self.ending = contextlib.ExitStack()
         self.tokens = {}
+        self.marks = 0
         try:
             self.start(store)
         except BaseException:
@@ -112,10 +113,17 @@ class Stage:
 
     @contextlib.contextmanager
     def published(self):
-        """What is done inside is in force at the proxy afterwards."""
-        before = self.snapshot()["revision"]
+        """What is done inside is in force at the proxy afterwards. A revision may hold several writes, and the
+        first of them be published before the last; so a mark is written behind them all and waited for."""
         yield
-        wait_until("a new revision is published", lambda: self.snapshot()["revision"] > before)
+        self.marks += 1
+        mark = f"mark-{self.marks}"
+        action = {"scope": "default", "activity": "Read", "entity": "Portfolio"}
+        selector = {"idSelectorDefinition": {"identifier": {"scope": mark}, "actions": [action]}}
+        written = self.call("POST", "/access/api/policies", json={"code": mark, "grant": "Allow", "selectors": [selector], "when": {}})
+        assert written.status_code == 201, written.text
+        is_there = lambda snapshot: any(policy["id"]["code"] == mark for policy in snapshot["policies"])
+        wait_until(f"{mark} is published", lambda: is_there(self.snapshot()))
         latest = self.snapshot()["revision"]
         wait_until(f"the proxy has revision {latest}", lambda: self.revision() >= latest)
 

@@ -73,12 +73,19 @@ class Users(Step):
 
     def test_a_user_becomes_active_by_its_set_up_link_which_works_once(self):
         created = self.api.create_user(user(login(), "Personal"))
-        self.refused((400, 403, 409), 717, self.api.expire_password, created.id)
         set_up(created.id)
         self.assertEqual(self.status(created.id), "ACTIVE")
         made = Stage.current.call("POST", f"/identity/api/users/{created.id}/lifecycle/$setuplink").json()["link"]
         set_up(created.id, "another long enough one")
         self.assertEqual(requests.get(made, timeout=30).status_code, 410)
+
+    def test_a_first_temporary_password_makes_a_user_active(self):
+        for kind in ("Service", "Personal"):
+            created = self.api.create_user(user(login(), kind))
+            temporary = self.ask(200, self.api.expire_password, created.id)[0].password
+            self.assertEqual(self.status(created.id), "PROVISIONED")
+            self.assertEqual(Stage.current.log_in(created.login, temporary).status_code, 200)
+            self.assertEqual(self.status(created.id), "ACTIVE")
 
     def test_a_temporary_password_works_until_the_user_has_chosen_one(self):
         for kind in ("Service",):
