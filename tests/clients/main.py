@@ -1,4 +1,5 @@
-"""Plays every step on a fresh stage: `main.py --store URL`. The last line is `N passed, N failed`."""
+"""Plays every step on a fresh stage: `main.py --store URL`. With `--replicas DIR`, the directory of a cluster of
+PostgreSQL, these are the steps on several control planes, and on one that is killed. The last line is `N passed, N failed`."""
 
 import argparse
 import os
@@ -8,7 +9,10 @@ import tempfile
 import time
 import unittest
 
+from replicas import Replicas
 from stage import Stage
+
+OF_REPLICAS = ["steps_killed.py", "steps_replicas.py"]
 
 
 class Sentences(unittest.TextTestResult):
@@ -54,25 +58,27 @@ class Sentences(unittest.TextTestResult):
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--store", default="sqlite", help="`sqlite`, or a postgres:// URL of an empty database")
+    arguments.add_argument("--replicas", metavar="DIR", help="the cluster that the store's database is of")
     arguments.add_argument("steps", nargs="*", help="only these files of steps, such as steps_access.py")
     chosen = arguments.parse_args()
     here = pathlib.Path(__file__).parent
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
     with tempfile.TemporaryDirectory(prefix="doorward-clients-") as directory:
         store = f"sqlite:{directory}/doorward.db" if chosen.store == "sqlite" else chosen.store
-        Stage.current = Stage(directory, store)
+        Stage.current = Replicas(directory, store, chosen.replicas) if chosen.replicas else Stage(directory, store)
+        of_one = [path.name for path in sorted(here.glob("steps_*.py")) if path.name not in OF_REPLICAS]
+        steps = chosen.steps or (OF_REPLICAS if chosen.replicas else of_one)
         try:
             loader = unittest.TestLoader()
             suite = unittest.TestSuite(
-                loader.discover(str(here), pattern=pattern, top_level_dir=str(here)) for pattern in chosen.steps or ["steps_*.py"]
+                loader.discover(str(here), pattern=pattern, top_level_dir=str(here)) for pattern in steps
             )
             result = unittest.TextTestRunner(stream=sys.stdout, resultclass=Sentences, verbosity=0).run(suite)
         finally:
             Stage.current.close()
         if not result.wasSuccessful():
-            for name in ("control", "serve"):
-                lines = (pathlib.Path(directory) / f"{name}.log").read_text(errors="replace").splitlines()
-                print(f"the end of what doorward {name} said:", *lines[-15:], sep="\n  ")
+            for log in sorted(pathlib.Path(directory).glob("*.log")):
+                print(f"the end of what doorward said, {log.stem}:", *log.read_text(errors="replace").splitlines()[-15:], sep="\n  ")
     failed = result.testsRun - result.passed
     print(f"{result.passed} passed, {failed} failed", flush=True)
     sys.exit(0 if result.wasSuccessful() and result.testsRun else 1)

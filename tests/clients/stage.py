@@ -44,18 +44,29 @@ class Stage:
             raise
 
     def start(self, store):
-        self.sidecar_token = secrets.token_urlsafe(32)
-        self.write("sidecar-token", self.sidecar_token)
-        self.control = f"http://127.0.0.1:{free_port()}"
-        self.issuer = f"{self.control}/oauth2/default"
-        self.token_url = f"{self.issuer}/v1/token"
-        self.run("control", CONTROL.format(stage=self, store=store, address=self.control.removeprefix("http://")))
-        self.upstream = Upstream()
-        self.ending.callback(self.upstream.close)
-        addresses = self.run("serve", SERVE.format(stage=self, root=ROOT))
-        self.proxy, self.admin = (f"http://{addresses[door][0]}" for door in ("proxy", "admin"))
+        self.make_sidecar_token()
+        self.name_control(f"http://127.0.0.1:{free_port()}")
+        self.launch("control", "control", CONTROL.format(stage=self, store=store, address=self.control.removeprefix("http://")))
+        self.follow()
         self.domain = Domain(self.control, self.proxy)
         self.ending.callback(self.domain.close)
+
+    def make_sidecar_token(self):
+        self.sidecar_token = secrets.token_urlsafe(32)
+        self.write("sidecar-token", self.sidecar_token)
+
+    def name_control(self, url):
+        """Where clients find the control plane, and what its tokens are made of."""
+        self.control = url
+        self.issuer = f"{url}/oauth2/default"
+        self.token_url = f"{self.issuer}/v1/token"
+
+    def follow(self):
+        """Starts a proxy with an upstream behind it, which follows the control plane."""
+        self.upstream = Upstream()
+        self.ending.callback(self.upstream.close)
+        _, addresses = self.launch("serve", "serve", SERVE.format(stage=self, root=ROOT))
+        self.proxy, self.admin = (f"http://{addresses[door][0]}" for door in ("proxy", "admin"))
         wait_until("the proxy is ready", lambda: requests.get(f"{self.admin}/readyz", timeout=5).status_code == 200)
 
     def close(self):
@@ -67,10 +78,10 @@ class Stage:
         path.chmod(0o600)
         return path
 
-    def run(self, command, config):
-        """Starts a doorward of its own and answers with its bound addresses once it has said them."""
-        path = self.write(f"{command}.toml", config)
-        log = open(self.directory / f"{command}.log", "wb")
+    def launch(self, name, command, config):
+        """Starts a doorward of its own; the process, and its bound addresses once it has said them."""
+        path = self.write(f"{name}.toml", config)
+        log = open(self.directory / f"{name}.log", "ab")
         environment = {**os.environ, "OWNER_PASSWORD": PASSWORD, "CLIENT_SECRET": CLIENT_SECRET}
         process = subprocess.Popen(
             [DOORWARD, command, "--config", str(path)], stdout=subprocess.PIPE, stderr=log, env=environment, cwd=self.directory
@@ -78,15 +89,18 @@ class Stage:
         self.ending.callback(end, process, log)
         for line in process.stdout:
             with contextlib.suppress(ValueError):
-                return json.loads(line)["listening"]
+                return process, json.loads(line)["listening"]
         log.flush()
-        raise RuntimeError(f"doorward {command} ended: {(self.directory / f'{command}.log').read_text()}")
+        raise RuntimeError(f"doorward {command} ended: {(self.directory / f'{name}.log').read_text()}")
 
     def log_in(self, login=OWNER, password=PASSWORD, scope="openid client groups", **more):
         """The token endpoint's answer to the password grant, sent by a form that encodes everything."""
-        form = {"grant_type": "password", "username": login, "password": password, "scope": scope}
-        form |= {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **more}
-        return requests.post(self.token_url, data=form, timeout=PATIENCE)
+        return self.grant({"grant_type": "password", "username": login, "password": password, "scope": scope, **more})
+
+    def grant(self, form, token_url=None):
+        """The token endpoint's answer to this form, sent by the first application."""
+        form = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **form}
+        return requests.post(token_url or self.token_url, data=form, timeout=PATIENCE)
 
     def token(self, login=OWNER, password=PASSWORD):
         """An access token; one for each user serves all steps, for passwords are slow to check."""
