@@ -49,6 +49,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn check(config: &Config, file: &Path, is_understood: &dyn Fn(&str) -> bool, report: &mut Report) {
+    // The configuration of a control plane alone needs nothing that doors need.
+    let has_door = !config.proxy.listen.is_empty() || config.envoy.is_some() || config.forward_auth.is_some();
+    let is_understood =
+        |section: &str| is_understood(section) && (has_door || config.control.is_none() || !(section.starts_with("api") || section.starts_with("snapshot")));
     let missing = config.missing_files().into_iter().filter(|problem| is_understood(problem.path.split('[').next().unwrap_or_default()));
     report.problems.extend(missing.map(|problem| problem.to_string()));
     report.problems.extend(unavailable(config).map(|what| format!("{}: {what} is not available in this version; remove it", file.display())));

@@ -22,7 +22,7 @@ pub(super) struct OwnerLink {
     pub(super) ends: Timestamp,
 }
 
-/// Makes the domain owner in an empty store. As long as no administrator can sign in, every start
+/// Makes the domain owner in a store without an administrator. As long as no administrator can sign in, every start
 /// makes a new link for one who has not set a password yet.
 ///
 /// # Errors
@@ -34,8 +34,11 @@ pub(super) async fn bootstrap(plane: &Plane, owner: Option<&config::Bootstrap>) 
     };
     let author = Author { user: "doorward".to_owned(), operation: "bootstrap".to_owned(), request: String::new() };
     let secret = plane.write_as(&author, |draft| {
-        if draft.users.is_empty() && draft.roles.is_empty() {
+        if draft.roles.is_empty() {
             defaults::lay_out(draft).map_err(|error| broken(&error))?;
+        }
+        // What was taken over from a snapshot may have users, and none of them an administrator.
+        if administrators(draft).next().is_none() {
             let user = domain_owner(owner, draft.now())?;
             let id = user.id.clone();
             draft.put(user);

@@ -88,6 +88,16 @@ impl Caller {
         self.0.by_personal_access_token
     }
 
+    /// The feature that is executed, `application/code`.
+    pub(super) fn feature(&self) -> &str {
+        &self.0.feature
+    }
+
+    /// The application of that feature.
+    pub(super) fn application(&self) -> &str {
+        self.0.feature.split('/').next().unwrap_or_default()
+    }
+
     /// In whose name changes are written down.
     pub(super) fn author(&self) -> Author {
         let operation = self.0.feature.split_once('/').map_or(&*self.0.feature, |(_, code)| code);

@@ -1,7 +1,7 @@
 //! Takes over a snapshot document (interfaces §5): its users, roles and policies become documents of
 //! the store, over those with the same ids. It must load as a whole, or nothing of it is taken.
 
-use super::defaults::administrator;
+use super::defaults::{self, DefaultsError, administrator};
 use super::wire::{END_OF_TIME, NoRandomness, new_id, time};
 use crate::policy::{self, Problem};
 use crate::store::{AccessMetadata, Draft, IdentityRole, Policy, PolicyCollection, Role, ScopedId, User, UserKind, UserRole, UserStatus, When};
@@ -30,6 +30,15 @@ pub enum ImportError {
     Randomness,
 }
 
+impl From<DefaultsError> for ImportError {
+    fn from(error: DefaultsError) -> Self {
+        match error {
+            DefaultsError::File(source) => Self::Shape { place: "config/control/defaults.json".to_owned(), source },
+            DefaultsError::Randomness(_) => Self::Randomness,
+        }
+    }
+}
+
 impl From<NoRandomness> for ImportError {
     fn from(_: NoRandomness) -> Self {
         Self::Randomness
@@ -42,6 +51,9 @@ impl From<NoRandomness> for ImportError {
 /// When it is no snapshot; nothing is written then.
 pub(super) fn take_over(draft: &mut Draft, json: &[u8]) -> Result<(), ImportError> {
     policy::load(json).map_err(ImportError::Snapshot)?;
+    if draft.roles.is_empty() {
+        defaults::lay_out(draft)?;
+    }
     let document: Value = serde_json::from_slice(json).map_err(|source| ImportError::Shape { place: String::new(), source })?;
     let when = json!(When { activate: time(draft.now()), deactivate: END_OF_TIME.to_owned() });
     for mut policy in parts(&document, "policies") {
@@ -191,7 +203,7 @@ mod tests {
 
     #[test]
     fn what_a_snapshot_says_is_there_afterwards() {
-        let mut draft = draft();
+        let mut draft = Draft::new(&State::default(), "2026-11-21T12:00:00Z".parse().unwrap());
         let company = include_str!("../../config/demo/company.json");
         let mut document: Value = serde_json::from_str(company).unwrap();
         document.as_object_mut().unwrap().extend([("revision".to_owned(), json!(1)), ("issuedAt".to_owned(), json!("2026-11-21T12:00:00Z"))]);

@@ -19,7 +19,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::net::{IpAddr, SocketAddr};
@@ -84,8 +84,11 @@ pub(super) async fn admit(State(plane): State<Plane>, request: Request, next: Ne
     }
     match judged(&plane, &head).await {
         Ok(caller) => {
-            head.extensions.insert(caller);
-            next.run(Request::from_parts(head, body)).await
+            head.extensions.insert(caller.clone());
+            let asked = (head.method.clone(), head.uri.path().to_owned());
+            let response = next.run(Request::from_parts(head, body)).await;
+            note_denial(&plane, &caller, &asked, &response);
+            response
         }
         Err(response) => *response,
     }
@@ -206,6 +209,31 @@ fn note(plane: &Plane, refused: &Refusal, judged: Judged<'_>) {
     record.refuse(refused);
     let record = KeptRecord::new(record, Arc::clone(judged.world));
     plane.own_decisions.note(&LogEntry { outcome: Outcome::Refused, status: refused.status().as_u16(), duration: judged.duration, record });
+}
+
+/// Writes down what an operation itself denied: a policy, or an account, that the caller may not touch.
+fn note_denial(plane: &Plane, caller: &Caller, (method, path): &(Method, String), response: &Response) {
+    let Some(problem) = response.extensions().get::<Problem>().filter(|problem| problem.status() == StatusCode::FORBIDDEN) else { return };
+    let author = caller.author();
+    plane.own_decisions.note(&serde_json::json!({
+        "decisionId": author.request,
+        "id": author.request,
+        "requestId": author.request,
+        "timestamp": clock::now().to_string(),
+        "application": caller.application(),
+        "user": author.user,
+        "result": "Denied",
+        "duration": 0.0,
+        "door": Door::Control.name(),
+        "method": method.as_str(),
+        "path": path,
+        "feature": caller.feature(),
+        "revision": caller.policies().revision(),
+        "refusal": RefusalName::AccessDenied.as_str(),
+        "reason": problem.told(),
+        "itemsRemoved": 0,
+        "propertiesRemoved": 0,
+    }));
 }
 
 /// Who a request says it comes from: a token of our own making, or an opaque one.

@@ -2,6 +2,7 @@
 //! Before a personal user has shown a second factor it is incomplete, and opens nothing but the page
 //! that asks for one.
 
+use crate::control::oauth::SessionPolicy;
 use crate::control::plane::Plane;
 use crate::control::problem::Problem;
 use crate::control::wire::{NoRandomness, hexadecimal, random};
@@ -68,10 +69,9 @@ fn find_in(state: &State, headers: &HeaderMap, now: Timestamp) -> Option<SignedI
 
 /// Whether the session policy still admits it.
 fn lasts(state: &State, session: &Session, now: Timestamp) -> bool {
-    let policy = state.settings.find("session-policy");
-    let minutes = |name: &str| policy.and_then(|policy| policy.value.get(name)).and_then(serde_json::Value::as_i64);
-    let idle = SignedDuration::from_mins(minutes("maxSessionIdleMinutes").unwrap_or(60));
-    let life = minutes("maxSessionLifetimeMinutes").map(SignedDuration::from_mins);
+    let policy = SessionPolicy::of(state);
+    let idle = SignedDuration::from_mins(policy.max_session_idle_minutes.into());
+    let life = policy.max_session_lifetime_minutes.map(|minutes| SignedDuration::from_mins(minutes.into()));
     let age = now.duration_since(session.created);
     now.duration_since(session.last_seen) < idle && life.is_none_or(|life| age < life) && (session.is_complete || age < INCOMPLETE)
 }
