@@ -71,7 +71,7 @@ async fn carry(client: TcpStream, server: TcpStream, mood: Arc<watch::Sender<Moo
     tokio::select! {
         () = &mut there => {}
         () = &mut back => {}
-        _ = cut.wait_for(|mood| *mood == Mood::Cut) => {}
+        () = async { drop(cut.wait_for(|mood| *mood == Mood::Cut).await) } => {}
         _ = abandoned.changed() => std::future::pending().await,
     }
 }
