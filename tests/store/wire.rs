@@ -65,10 +65,13 @@ impl Wire {
 async fn carry(client: TcpStream, server: TcpStream, mood: Arc<watch::Sender<Mood>>, mut abandoned: watch::Receiver<u32>) {
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     let mut cut = mood.subscribe();
+    // They live on when they are left: nobody sees the connection end.
+    let (there, back) = (pump(from_client, to_server, &mood, true), pump(from_server, to_client, &mood, false));
+    tokio::pin!(there, back);
     tokio::select! {
-        () = pump(from_client, to_server, &mood, true) => {}
-        () = pump(from_server, to_client, &mood, false) => {}
-        _ = cut.wait_for(|mood| *mood == Mood::Cut) => {}
+        () = &mut there => {}
+        () = &mut back => {}
+        () = async { drop(cut.wait_for(|mood| *mood == Mood::Cut).await) } => {}
         _ = abandoned.changed() => std::future::pending().await,
     }
 }
