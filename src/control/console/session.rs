@@ -55,7 +55,11 @@ pub(super) async fn find(plane: &Plane, headers: &HeaderMap) -> Result<Option<Si
     let Some(found) = find_in(&state, headers, now) else { return Ok(None) };
     if now.duration_since(found.session.last_seen) >= SEEN_EVERY {
         let seen = Session { last_seen: now, ..Session::clone(&found.session) };
-        plane.write_as(&author(&found.user.id, "console-use"), |draft| Ok(draft.put(seen))).await?;
+        let change = |draft: &mut Draft| {
+            draft.put(seen);
+            Ok(())
+        };
+        plane.write_as(&author(&found.user.id, "console-use"), change).await?;
     }
     Ok(Some(found))
 }

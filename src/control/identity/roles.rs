@@ -245,7 +245,7 @@ mod tests {
     fn a_role_has_its_name_as_code_in_the_default_scope_and_nothing_is_made_for_the_access_api() {
         let mut draft = draft();
         let role = RoleResponse::from(&creation(&mut draft, request("portfolio-manager-role")).unwrap());
-        assert_eq!((role.id.len(), &role.id[..3]), (20, "00g"));
+        assert_eq!((role.id.len(), role.id.get(..3)), (20, Some("00g")));
         assert_eq!(role.role_id, RoleId { scope: "default".to_owned(), code: "portfolio-manager-role".to_owned() });
         assert_eq!((role.saml_name.as_str(), role.source.as_str()), ("lusid:default:portfolio-manager-role", "LusidUser"));
         assert!(draft.roles.is_empty());

@@ -81,7 +81,7 @@ mod tests {
     fn decisions_are_counted_by_interval_with_the_empty_ones_between() {
         let times = ["2026-11-21T10:59:59Z", "2026-11-21T08:00:00Z", "2026-11-21T10:00:00Z"].map(|text| text.parse().unwrap());
         let histogram = Histogram::of(times.into_iter(), SignedDuration::from_hours(1)).unwrap();
-        let counts: Vec<_> = histogram.buckets.iter().map(|bucket| (&bucket.start_time[11..16], bucket.item_count)).collect();
+        let counts: Vec<_> = histogram.buckets.iter().map(|bucket| (bucket.start_time.get(11..16).unwrap(), bucket.item_count)).collect();
         assert_eq!(counts, [("08:00", 1), ("09:00", 0), ("10:00", 2)]);
         assert_eq!(Histogram::of(std::iter::empty(), SignedDuration::from_secs(1)).unwrap().buckets.len(), 0);
         assert_eq!(Histogram::of(times.into_iter(), SignedDuration::from_secs(1)), None);

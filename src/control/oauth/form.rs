@@ -131,7 +131,7 @@ mod tests {
             assert!(Form::parse(body.as_bytes()).is_err(), "{body}");
         }
         assert!(Form::parse(b"a=\xff").is_err());
-        assert!(Form::parse("a=".repeat(1).as_bytes()).is_ok());
+        assert!(Form::parse(b"a=").is_ok());
         let many: Vec<String> = (0..=MOST_VALUES).map(|number| format!("v{number}=1")).collect();
         assert!(Form::parse(many.join("&").as_bytes()).is_err());
     }

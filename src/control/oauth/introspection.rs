@@ -44,11 +44,17 @@ fn of_access_token(state: &State, token: &VerifiedToken, payload: &Value, now: T
     for (name, member) in [("client_id", "cid"), ("iss", "iss"), ("aud", "aud"), ("sub", "sub"), ("uid", "uid"), ("jti", "jti"), ("iat", "iat"), ("exp", "exp")]
     {
         if let Some(value) = payload.get(member) {
-            answer[name] = value.clone();
+            set(&mut answer, name, value.clone());
         }
     }
-    answer["groups"] = payload.get("groups").cloned().unwrap_or_else(|| json!([]));
+    set(&mut answer, "groups", payload.get("groups").cloned().unwrap_or_else(|| json!([])));
     answer
+}
+
+fn set(answer: &mut Value, name: &str, value: Value) {
+    if let Some(members) = answer.as_object_mut() {
+        members.insert(name.to_owned(), value);
+    }
 }
 
 /// A personal access token holds no roles: they are those that its user has now.
@@ -60,7 +66,7 @@ fn of_personal_access_token(state: &State, issuer: &str, text: &str, now: Timest
         "iat": token.created_date.as_second(), "groups": groups(state, user),
     });
     if let Some(end) = token.deactivation_date {
-        answer["exp"] = end.as_second().into();
+        set(&mut answer, "exp", end.as_second().into());
     }
     answer
 }

@@ -35,7 +35,9 @@ impl Made {
             _ => edwards()?,
         };
         for (name, value) in [("use", "sig"), ("alg", algorithm.name()), ("kid", &kid)] {
-            public[name] = value.into();
+            if let Some(members) = public.as_object_mut() {
+                members.insert(name.to_owned(), value.into());
+            }
         }
         Ok(Self { kid, private, public })
     }

@@ -29,7 +29,7 @@ pub(super) enum Error {
     /// The store does not answer.
     TemporarilyUnavailable,
     /// Something that must not happen.
-    ServerError,
+    Broken,
 }
 
 /// A refusal with a sentence for the developer.
@@ -66,7 +66,7 @@ impl OAuthRefusal {
             Error::InvalidScope => ("invalid_scope", StatusCode::BAD_REQUEST),
             Error::UnsupportedTokenType => ("unsupported_token_type", StatusCode::BAD_REQUEST),
             Error::TemporarilyUnavailable => ("temporarily_unavailable", StatusCode::SERVICE_UNAVAILABLE),
-            Error::ServerError => ("server_error", StatusCode::INTERNAL_SERVER_ERROR),
+            Error::Broken => ("server_error", StatusCode::INTERNAL_SERVER_ERROR),
         }
     }
 }
@@ -75,7 +75,7 @@ impl From<Problem> for OAuthRefusal {
     fn from(problem: Problem) -> Self {
         match problem.status() {
             StatusCode::SERVICE_UNAVAILABLE => Self::new(Error::TemporarilyUnavailable, "the store does not answer; try again"),
-            _ => Self::new(Error::ServerError, "the token could not be made"),
+            _ => Self::new(Error::Broken, "the token could not be made"),
         }
     }
 }

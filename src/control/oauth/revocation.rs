@@ -17,7 +17,7 @@ pub(super) async fn answer(plane: &Plane, asked: &Asked) -> Result<(), OAuthRefu
     let token = asked.form.text("token").ok_or_else(|| OAuthRefusal::request("`token` is needed"))?;
     let client = asked.client.client_id.as_str();
     let change: Box<dyn FnOnce(&mut Draft) + Send> = if let Ok(verified) = verified(plane, token, clock::now())? {
-        if payload(token)["cid"] != client {
+        if payload(token).get("cid").and_then(serde_json::Value::as_str) != Some(client) {
             return Err(of_another());
         }
         let Some(jti) = verified.token_id.clone() else { return Ok(()) };
@@ -34,7 +34,12 @@ pub(super) async fn answer(plane: &Plane, asked: &Asked) -> Result<(), OAuthRefu
         return Ok(());
     };
     let author = events::author(None, "Revoke", &asked.request);
-    plane.write_as(&author, |draft| Ok(change(draft))).await?;
+    plane
+        .write_as(&author, |draft| {
+            change(draft);
+            Ok(())
+        })
+        .await?;
     let event = events::Event { kind: "app.oauth2.token.revoke", user: None, client: Some(client), failure: None, request: &asked.request };
     events::tell(plane, event).await;
     Ok(())

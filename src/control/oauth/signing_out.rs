@@ -25,7 +25,12 @@ async fn invalidate(State(plane): State<Plane>, caller: Caller) -> Result<Status
     let Some((id, end)) = caller.token() else {
         return Err(Problem::of(Code::Conflicting).detail("A personal access token is not ended by signing out; delete it at /identity/api/keys/{id}."));
     };
-    plane.write(&caller, |draft| Ok(sign_out(draft, id, end))).await?;
+    plane
+        .write(&caller, |draft| {
+            sign_out(draft, id, end);
+            Ok(())
+        })
+        .await?;
     let author = caller.author();
     let (user, request) = (Some(caller.user()), author.request.as_str());
     events::tell(&plane, events::Event { kind: "user.session.end", user, client: None, failure: None, request }).await;

@@ -5,6 +5,7 @@ use super::{events, sessions};
 use crate::control::plane::Plane;
 use crate::control::problem::{Code, Problem};
 use crate::observe::clock;
+use crate::store::Draft;
 use std::time::Duration;
 
 /// How often it is looked.
@@ -31,7 +32,11 @@ pub(in crate::control) async fn keep_keys(plane: &Plane) -> Result<(), Problem> 
 pub(in crate::control) async fn housekeeping(plane: Plane) {
     loop {
         tokio::time::sleep(EVERY).await;
-        let swept = async { plane.write_as(&events::author(None, "Sweep", ""), |draft| Ok(sessions::sweep(draft))).await };
+        let sweep = |draft: &mut Draft| {
+            sessions::sweep(draft);
+            Ok(())
+        };
+        let swept = async { plane.write_as(&events::author(None, "Sweep", ""), sweep).await };
         for outcome in [keep_keys(&plane).await, swept.await] {
             if outcome.is_err() {
                 tracing::error!("keys and ended sessions could not be looked after; it is tried again");
