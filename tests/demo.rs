@@ -111,6 +111,39 @@ fn a_change_of_policy_takes_effect_without_a_restart_and_back_again() {
 }
 
 #[test]
+fn a_refusal_is_explained_by_the_gateway_and_by_the_control_plane() {
+    let directory = tempfile::tempdir().unwrap();
+    let demo = Demo::start(directory.path());
+    let answer = demo.paste_call("refused: read");
+    let id = answer.lines().find_map(|line| line.strip_prefix("doorward-decision-id: ")).unwrap().trim();
+    let address = |name: &str| demo.document["addresses"][name].as_str().unwrap().to_owned();
+    let owner = demo.document["users"].as_array().unwrap().iter().find(|user| user["what"].as_str().unwrap().starts_with("administers users")).unwrap();
+    let token = directory.path().join("owner.token");
+    std::fs::write(&token, owner["token"].as_str().unwrap()).unwrap();
+    let explain = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_doorward")).args(["explain", "--decision", id]).args(arguments).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (admin, control) = (address("admin").replace("http://", ""), address("control"));
+    for asked in [&["--admin", &admin][..], &["--control", &control, "--token-file", token.to_str().unwrap()]] {
+        // What is recorded is posted a second later at the latest; who asks before that asks again.
+        let deadline = doorward::observe::clock::monotonic() + std::time::Duration::from_secs(20);
+        let told = loop {
+            match explain(asked) {
+                (Some(0), told, _) => break told,
+                (code, _, errors) => {
+                    assert!(code == Some(1) && errors.contains("knows no decision"), "{errors}");
+                    assert!(doorward::observe::clock::monotonic() < deadline, "{asked:?}: {errors}");
+                }
+            }
+        };
+        for line in ["result: Denied", "refusal: AccessDenied", "question: default/Read/Portfolio", "reason: Read on the target Portfolio"] {
+            assert!(told.lines().any(|candidate| candidate.starts_with(line)), "{line} is missing in\n{told}");
+        }
+    }
+}
+
+#[test]
 fn the_data_controller_sees_the_very_bytes_of_the_upstream() {
     let directory = tempfile::tempdir().unwrap();
     let demo = Demo::start(directory.path());
