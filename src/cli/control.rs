@@ -1,5 +1,5 @@
 //! `doorward control`: the control plane; `doorward import`, which fills its store from a snapshot
-//! document; and `doorward backup`, which copies its store.
+//! document; `doorward backup`, which copies its store; and `doorward setup-link`, the way back in.
 
 use super::input;
 use super::serve::{start_log, told_to_stop};
@@ -35,6 +35,15 @@ pub(super) struct BackupArguments {
     to: PathBuf,
 }
 
+#[derive(Debug, clap::Args)]
+pub(super) struct SetupLinkArguments {
+    /// The configuration.
+    #[arg(long)]
+    config: PathBuf,
+    /// Whose password is to be set.
+    login: String,
+}
+
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let section = section(&arguments.config)?;
     start_log();
@@ -66,6 +75,15 @@ pub(super) fn backup(arguments: &BackupArguments) -> Result<ExitCode> {
     on_runtime(async {
         Control::backup(&section, &arguments.to).await?;
         writeln!(std::io::stdout(), "copied to {}", arguments.to.display())?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+pub(super) fn setup_link(arguments: &SetupLinkArguments) -> Result<ExitCode> {
+    let section = section(&arguments.config)?;
+    on_runtime(async {
+        let (link, ends) = Control::recover(&section, &arguments.login).await?;
+        writeln!(std::io::stdout(), "Set the password of {} at {link} (until {ends})", arguments.login)?;
         Ok(ExitCode::SUCCESS)
     })
 }

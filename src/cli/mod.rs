@@ -37,6 +37,8 @@ enum Command {
     Import(control::ImportArguments),
     /// Copies the control plane's store, which may be in use, into a new file.
     Backup(control::BackupArguments),
+    /// Makes a link by which a user sets a password; for a control plane that is stopped.
+    SetupLink(control::SetupLinkArguments),
     /// Runs everything in one process on loopback, with seeded data and a small LUSID-like upstream.
     Demo(demo::Arguments),
     /// Validates configuration, API maps and snapshot, and prints all problems with their place.
@@ -66,6 +68,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Control(arguments) => control::run(&arguments),
         Command::Import(arguments) => control::import(&arguments),
         Command::Backup(arguments) => control::backup(&arguments),
+        Command::SetupLink(arguments) => control::setup_link(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),

@@ -21,6 +21,11 @@ use utoipa::{PartialSchema, ToSchema};
 pub(super) const LONGEST: usize = 8 << 20;
 /// Brackets open at once.
 const DEEPEST: usize = 64;
+/// Values in a body, and elements of one array: each is looked at by the schema, which takes time.
+const MOST_VALUES: usize = 200_000;
+const LONGEST_ARRAY: usize = 10_000;
+/// Mistakes that are told; the next ones are found when these are mended.
+const MOST_MISTAKES: usize = 100;
 
 /// The body of a request, which fits its schema.
 #[derive(Clone, Debug)]
@@ -87,11 +92,25 @@ pub(super) fn understand(text: &str) -> Result<Value, Problem> {
     if is_too_deep(text) {
         return Err(Problem::invalid().field("", format!("More than {DEEPEST} brackets are open at once.")));
     }
-    let strict = match serde_json::from_str::<Value>(text) {
-        Ok(value) => return Ok(value),
-        Err(error) => error,
-    };
-    json5::from_str(text).map_err(|_| Problem::invalid().field("", format!("The body is not JSON: {strict}.")))
+    let value = serde_json::from_str::<Value>(text).or_else(|strict| {
+        let wrong = |_| Problem::invalid().field("", format!("The body is not JSON: {strict}."));
+        json5::from_str(text).map_err(wrong)
+    })?;
+    match count(&value) {
+        Some(values) if values <= MOST_VALUES => Ok(value),
+        Some(_) => Err(Problem::invalid().field("", format!("The body has more than {MOST_VALUES} values."))),
+        None => Err(Problem::invalid().field("", format!("An array of the body has more than {LONGEST_ARRAY} elements."))),
+    }
+}
+
+/// How many values there are, if no array is too long; the text was not too deep to recurse.
+fn count(value: &Value) -> Option<usize> {
+    match value {
+        Value::Array(elements) if elements.len() > LONGEST_ARRAY => None,
+        Value::Array(elements) => elements.iter().try_fold(1, |sum, element| Some(sum + count(element)?)),
+        Value::Object(members) => members.values().try_fold(1, |sum, member| Some(sum + count(member)?)),
+        _ => Some(1),
+    }
 }
 
 /// Whether more brackets are open at once than anything here needs, in texts or out of them: the
@@ -116,7 +135,7 @@ fn is_too_deep(text: &str) -> bool {
 pub(super) fn read<T: DeserializeOwned + ToSchema + 'static>(value: &Value) -> Result<T, Problem> {
     let validator = validator::<T>()?;
     let mut problem = Problem::invalid();
-    validator.iter_errors(value).for_each(|error| report(&mut problem, &error));
+    validator.iter_errors(value).take(MOST_MISTAKES).for_each(|error| report(&mut problem, &error));
     problem.or_ok(())?;
     T::deserialize(value).map_err(|error| Problem::invalid().field("", format!("{error}.")))
 }
@@ -131,7 +150,7 @@ fn report(problem: &mut Problem, error: &ValidationError<'_>) {
             problem.report(path, format!("The {name} field is required."));
         }
         ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } => match meant(error, context) {
-            Some(errors) => errors.iter().for_each(|error| report(problem, error)),
+            Some(errors) => errors.iter().take(MOST_MISTAKES).for_each(|error| report(problem, error)),
             None => problem.report(place, shortened(&error.masked().to_string())),
         },
         _ => problem.report(place, shortened(&error.masked().to_string())),
@@ -242,6 +261,15 @@ mod tests {
     fn single_quotes_are_read_as_json5() {
         assert_eq!(understand("{'code':'portfolio-manager-role','when':{}}").unwrap(), json!({"code": "portfolio-manager-role", "when": {}}));
         assert_eq!(understand("{'code'").unwrap_err().status(), 400);
+    }
+
+    #[test]
+    fn a_body_of_a_million_mistakes_is_refused_before_they_are_looked_for() {
+        for text in [format!("[{}1]", "1,".repeat(LONGEST_ARRAY)), format!("[{}[]]", format!("[{}1],", "1,".repeat(9_000)).repeat(50))] {
+            assert_eq!(understand(&text).unwrap_err().status(), 400);
+        }
+        let many = format!(r#"{{"code":"abc","parts":[{}{{}}]}}"#, "{},".repeat(9_000));
+        assert!(errors(&many).len() <= MOST_MISTAKES);
     }
 
     #[test]

@@ -52,7 +52,12 @@ pub(super) async fn bootstrap(plane: &Plane, owner: Option<&config::Bootstrap>) 
         }
         Ok(link(draft)?)
     });
-    Ok(secret.await?.map(|(secret, ends)| OwnerLink { url: plane.settings.href(&format!("/console/setup?link={secret}")), ends }))
+    Ok(secret.await?.map(|(secret, ends)| OwnerLink { url: plane.settings.href(&set_up_path(&secret)), ends }))
+}
+
+/// Where the console takes a set-up link.
+pub(super) fn set_up_path(secret: &str) -> String {
+    format!("/console/setup?link={secret}")
 }
 
 fn domain_owner(owner: Option<&config::Bootstrap>, now: Timestamp) -> Result<User, Problem> {

@@ -1,9 +1,9 @@
 //! The control plane as a server: its rooms put together, bound and served.
 
-use super::bootstrap::{OwnerLink, bootstrap};
+use super::bootstrap::{OwnerLink, bootstrap, set_up_path};
 use super::import::{self, ImportError};
 use super::insights::OwnDecisions;
-use super::oauth::OAuth;
+use super::oauth::{OAuth, credentials};
 use super::openapi::{self, About};
 use super::plane::{Parts, Plane, Settings};
 use super::problem::Problem;
@@ -69,6 +69,9 @@ pub enum ControlError {
     /// The document cannot be taken over.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// There is no such user.
+    #[error("no user has the login `{0}`")]
+    Login(String),
     /// The metrics could not be set up.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -169,6 +172,25 @@ impl Control {
         let store = Store::open(&location(&config.store), clock::now).await?;
         take_over(&store, document).await?;
         Ok(store.state().revision)
+    }
+
+    /// Makes a link by which a user sets a password, in a store that no process has open: the way back in
+    /// where nobody can sign in any more.
+    ///
+    /// # Errors
+    /// When the store cannot be used, or has no user with that login.
+    pub async fn recover(config: &config::Control, login: &str) -> Result<(String, jiff::Timestamp), ControlError> {
+        let store = Store::open(&location(&config.store), clock::now).await?;
+        let author = Author { user: "doorward".to_owned(), operation: "setup-link".to_owned(), request: String::new() };
+        let link = store.write(&author, |draft| {
+            let id = draft.user_by_login(login).map(|user| user.id.clone()).ok_or_else(|| ControlError::Login(login.to_owned()))?;
+            credentials::setup_link(draft, &id).map_err(|error| ControlError::Secrets(error.to_string()))
+        });
+        let (secret, ends) = link.await.map_err(|error| match error {
+            WriteError::Refused(error) => error,
+            WriteError::Store(error) => ControlError::Store(error),
+        })?;
+        Ok((settings(config, &config.listen).href(&set_up_path(&secret)), ends))
     }
 
     /// Copies the store, which may be in use, into a new file.

@@ -5,6 +5,7 @@ use super::accounts;
 use super::administrators::Actor;
 use super::logs::{Target, tell};
 use super::secret;
+use crate::control::bootstrap::set_up_path;
 use crate::control::caller::Caller;
 use crate::control::oauth::{TemporaryPassword, credentials, second_factor, sessions};
 use crate::control::plane::Plane;
@@ -61,7 +62,7 @@ struct Made {
 
 impl Made {
     fn link(&self, plane: &Plane) -> String {
-        plane.settings.href(&format!("/console/setup?link={}", self.secret))
+        plane.settings.href(&set_up_path(&self.secret))
     }
 
     /// Tells the link on standard error: the only way to hand it on without a mail server.
