@@ -72,7 +72,7 @@ class Replicated(Step):
             self.done(404, other.call("GET", f"/access/api/policies/{policy}"))
 
     def test_a_right_that_was_granted_or_taken_at_one_is_so_at_the_other_at_once(self):
-        person = Person(features("Access", "access-policies-list"))
+        person = Person(features("Access", "access-policies-listpolicies"))
         code, path = person.codes[0], "/access/api/policies"
         right = self.done(200, self.first.call("GET", f"{path}/{code}")).json()
         for turn in range(10):
