@@ -87,10 +87,13 @@ fn domain_owner(owner: Option<&config::Bootstrap>, now: Timestamp) -> Result<Use
 /// A link for an administrator that waits for one, where none can sign in.
 fn link(draft: &mut Draft) -> Result<Option<(String, Timestamp)>, OAuthError> {
     let now = draft.now();
-    if administrators(draft).any(|user| user.status_at(now) == UserStatus::Active) {
+    let has_password = |user: &User| draft.credentials.find(&user.id).is_some_and(|credential| credential.password.is_some());
+    let is_able = |user: &User| user.status_at(now) == UserStatus::Active && has_password(user);
+    if administrators(draft).any(is_able) {
         return Ok(None);
     }
-    let waiting = administrators(draft).find(|user| user.status == UserStatus::Provisioned).map(|user| user.id.clone());
+    let is_waiting = |user: &&User| matches!(user.status_at(now), UserStatus::Active | UserStatus::Provisioned) && !has_password(user);
+    let waiting = administrators(draft).find(is_waiting).map(|user| user.id.clone());
     waiting.map(|id| credentials::setup_link(draft, &id)).transpose()
 }
 

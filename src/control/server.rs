@@ -103,9 +103,11 @@ impl Control {
         let store = Store::open(&location(&config.store), clock::now).await?;
         let settings = settings(config, &listening);
         let mut tasks = JoinSet::new();
-        let plane = compose(config, store, settings, &mut tasks)?;
+        let (plane, publisher) = compose(config, store, settings, &mut tasks)?;
         oauth::keep_keys(&plane).await.map_err(|problem| failed(&problem))?;
         let link = bootstrap(&plane, config.bootstrap.as_ref()).await.map_err(|problem| failed(&problem))?;
+        // There is a key to sign with now.
+        tasks.spawn(publisher.run());
         tasks.spawn(oauth::housekeeping(plane.clone()));
         tasks.spawn({
             let store = Arc::clone(&plane.store);
@@ -237,7 +239,7 @@ fn settings(config: &config::Control, listening: &[SocketAddr]) -> Settings {
 }
 
 /// The plane with what publishes for it and what writes its decisions down.
-fn compose(config: &config::Control, store: Arc<Store>, settings: Settings, tasks: &mut JoinSet<()>) -> Result<Plane, ControlError> {
+fn compose(config: &config::Control, store: Arc<Store>, settings: Settings, tasks: &mut JoinSet<()>) -> Result<(Plane, Publisher), ControlError> {
     let verdicts = snapshot::Settings { instance_prefix: settings.instance_prefix(), ..snapshot::Settings::default() };
     let world = World { maps: Arc::new(maps()?), settings: Arc::new(verdicts), ..World::default() };
     let world = Arc::new(WorldStore::new(world));
@@ -252,10 +254,10 @@ fn compose(config: &config::Control, store: Arc<Store>, settings: Settings, task
         observer: Arc::clone(&metrics) as _,
     };
     let (publisher, publication) = Publisher::new(following);
-    tasks.spawn(publisher.run());
     let (own_decisions, writer) = OwnDecisions::new(Arc::clone(&store));
     tasks.spawn(writer.run());
-    Ok(Plane::new(Parts { store, world, in_force, settings, keys: Mutex::new(None), oauth, publication, own_decisions, metrics }))
+    let parts = Parts { store, world, in_force, settings, keys: Mutex::new(None), oauth, publication, own_decisions, metrics };
+    Ok((Plane::new(parts), publisher))
 }
 
 /// The maps of the control plane's own operations.

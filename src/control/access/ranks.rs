@@ -5,6 +5,7 @@
 
 use super::super::defaults::administrator;
 use crate::store::{Draft, Role, ScopedId, State};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Where a role is to stand.
@@ -24,6 +25,17 @@ pub(super) fn ranked(state: &State) -> Vec<Arc<Role>> {
     let mut roles: Vec<Arc<Role>> = state.roles.values().filter(|role| role.id != administrator()).cloned().collect();
     roles.sort_by(|left, right| (left.role_hierarchy_index, &left.id).cmp(&(right.role_hierarchy_index, &right.id)));
     roles
+}
+
+/// The ids of all roles but the administrator, the strongest first.
+pub(super) fn order(state: &State) -> Vec<ScopedId> {
+    ranked(state).iter().map(|role| role.id.clone()).collect()
+}
+
+/// The roles that stand on another side of `id` than before.
+pub(super) fn passed(id: &ScopedId, before: &[ScopedId], after: &[ScopedId]) -> Vec<ScopedId> {
+    let ahead = |order: &[ScopedId]| order.iter().take_while(|other| *other != id).cloned().collect::<BTreeSet<_>>();
+    ahead(before).symmetric_difference(&ahead(after)).cloned().collect()
 }
 
 /// The index of a role that is made now: it is the weakest.

@@ -1,7 +1,7 @@
 //! Roles: policies under a name, in an order of precedence. Who has a role says the Identity API.
 
 use super::super::body::Body;
-use super::super::caller::Caller;
+use super::super::caller::{Activity, Caller};
 use super::super::parameters::Parameters;
 use super::super::plane::Plane;
 use super::super::problem::{Code, Problem, ProblemDetails};
@@ -264,8 +264,25 @@ pub(super) fn replacement(draft: &mut Draft, caller: &Caller, id: &ScopedId, (re
         ..(*before).clone()
     };
     kept(draft, caller, Some(&before), role)?;
+    let order = ranks::order(draft);
     ranks::shift(draft, id, &place).map_err(|(parameter, message)| Problem::invalid().field(parameter, message))?;
+    require_move(draft, caller, id, &order)?;
     found(draft, id).map(|role| RoleResponse::from(&*role))
+}
+
+/// Precedence decides whose Deny counts: whoever moves a role past others may hand on what it has, and what they have.
+///
+/// # Errors
+/// 403 unless a policy grants each.
+fn require_move(state: &Remembered, caller: &Caller, id: &ScopedId, before: &[ScopedId]) -> Result<(), Problem> {
+    let after = ranks::order(state);
+    let passed = ranks::passed(id, before, &after);
+    let moved = (!passed.is_empty()).then_some(id);
+    for role in moved.into_iter().chain(&passed).filter_map(|id| state.roles.find(&id.key())) {
+        let held = Holdings::of(state, &role.resource);
+        caller.require_delegation(state, Activity::Update, &held.policies, &held.collections)?;
+    }
+    Ok(())
 }
 
 /// Deletes a role; those behind it move up.

@@ -1,6 +1,6 @@
 //! Selectors on the wire: the schemas of what a policy or template may say, and the form in which it is kept.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -24,6 +24,8 @@ pub(super) struct SelectorDefinition {
 #[serde(rename_all = "camelCase")]
 pub(super) struct IdSelectorDefinition {
     /// Part of the id → pattern, in which `*` stands for any run of characters; not empty. A part that is not named is any.
+    #[serde(deserialize_with = "patterns")]
+    #[schema(value_type = BTreeMap<String, Option<String>>)]
     identifier: BTreeMap<String, String>,
     /// The actions it is about.
     #[schema(min_items = 1)]
@@ -145,6 +147,12 @@ pub(super) fn kept<T: Serialize>(value: &T) -> Option<Value> {
 /// The same for a list.
 pub(super) fn all_kept<T: Serialize>(values: &[T]) -> Vec<Value> {
     values.iter().filter_map(kept).collect()
+}
+
+/// A part that is null matches anything, as `*` does (semantics §4), and is kept as that.
+fn patterns<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let parts = BTreeMap::<String, Option<String>>::deserialize(deserializer)?;
+    Ok(parts.into_iter().map(|(name, pattern)| (name, pattern.unwrap_or_else(|| "*".to_owned()))).collect())
 }
 
 fn without_nulls(value: Value) -> Value {
