@@ -14,11 +14,14 @@ use serde_json::{Value, json};
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, RwLock};
+use std::time::Duration;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 /// The longest body of any operation, in bytes.
 pub(super) const LONGEST: usize = 8 << 20;
+/// How long a body may take to come.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Brackets open at once.
 const DEEPEST: usize = 64;
 /// Values in a body, and elements of one array: each is looked at by the schema, which takes time.
@@ -56,7 +59,8 @@ impl<S: Send + Sync, T: DeserializeOwned + ToSchema + 'static> FromRequest<S> fo
 /// The body as JSON; `None` if it is empty.
 async fn received<S: Send + Sync>(request: Request, state: &S) -> Result<Option<Value>, Problem> {
     let media_type = request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default().to_ascii_lowercase());
-    let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.into_response_status() {
+    let late = |_| Problem::invalid().detail("The body did not come in time.");
+    let bytes = tokio::time::timeout(PATIENCE, Bytes::from_request(request, state)).await.map_err(late)?.map_err(|rejection| match rejection.into_response_status() {
         413 => Problem::of(Code::BodyTooLarge).detail(format!("The body is longer than {LONGEST} bytes.")),
         _ => Problem::invalid().detail("The body did not come whole."),
     })?;

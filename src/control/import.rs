@@ -25,6 +25,14 @@ pub enum ImportError {
         /// What the reader said.
         source: serde_json::Error,
     },
+    /// Two users would sign in by one login.
+    #[error("{place}.login: `{login}` is another user's already, but for case; give one of them another login")]
+    Login {
+        /// Such as `users[3]`.
+        place: String,
+        /// The login.
+        login: String,
+    },
     /// No ids can be made.
     #[error("the system's random source failed")]
     Randomness,
@@ -71,7 +79,12 @@ pub(super) fn take_over(draft: &mut Draft, json: &[u8]) -> Result<(), ImportErro
         draft.put(role.read::<UserRole>()?);
     }
     for user in parts(&document, "users") {
+        let place = user.place.clone();
         let user = user.read::<Account>()?.into_user(draft.now());
+        // Signing in takes no notice of case.
+        if draft.user_by_login(&user.login).is_some_and(|other| other.id != user.id) {
+            return Err(ImportError::Login { place, login: user.login });
+        }
         draft.put(user);
     }
     Ok(())

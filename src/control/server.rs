@@ -43,6 +43,9 @@ const MAPS: [(&str, &str); 3] = [
 /// How long running answers may take when the process is told to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
 
+/// How long the first publication may take.
+const FIRST_PUBLICATION: Duration = Duration::from_secs(60);
+
 /// Why the control plane does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
@@ -113,6 +116,7 @@ impl Control {
             let store = Arc::clone(&plane.store);
             async move { store.run().await }
         });
+        await_publication(&plane).await;
         let router = router(&plane);
         Ok(Self { listening, link, plane, router, listeners, tasks })
     }
@@ -216,6 +220,15 @@ async fn take_over(store: &Store, document: &[u8]) -> Result<(), ControlError> {
         WriteError::Refused(error) => ControlError::Import(error),
         WriteError::Store(error) => ControlError::Store(error),
     })
+}
+
+/// Callers are judged by what is published: nobody is served before. What cannot be published keeps nobody waiting for ever.
+async fn await_publication(plane: &Plane) {
+    let wanted = plane.store.state().revision;
+    let mut in_force = plane.in_force.subscribe();
+    if tokio::time::timeout(FIRST_PUBLICATION, in_force.wait_for(|revision| *revision >= wanted)).await.is_err() {
+        tracing::error!(revision = wanted, "the first revision is not published yet");
+    }
 }
 
 fn failed(problem: &Problem) -> ControlError {

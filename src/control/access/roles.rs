@@ -263,6 +263,10 @@ pub(super) fn replacement(draft: &mut Draft, caller: &Caller, id: &ScopedId, (re
         permission: request.permission.unwrap_or_else(|| before.permission.clone()),
         ..(*before).clone()
     };
+    if role.when != before.when {
+        // To put a role in force, or out of it, is to give or to take what it has.
+        require_update(draft, caller, &before)?;
+    }
     kept(draft, caller, Some(&before), role)?;
     let order = ranks::order(draft);
     ranks::shift(draft, id, &place).map_err(|(parameter, message)| Problem::invalid().field(parameter, message))?;
@@ -279,10 +283,16 @@ fn require_move(state: &Remembered, caller: &Caller, id: &ScopedId, before: &[Sc
     let passed = ranks::passed(id, before, &after);
     let moved = (!passed.is_empty()).then_some(id);
     for role in moved.into_iter().chain(&passed).filter_map(|id| state.roles.find(&id.key())) {
-        let held = Holdings::of(state, &role.resource);
-        caller.require_delegation(state, Activity::Update, &held.policies, &held.collections)?;
+        require_update(state, caller, role)?;
     }
     Ok(())
+}
+
+/// # Errors
+/// 403 unless the caller may hand on everything that the role has.
+fn require_update(state: &Remembered, caller: &Caller, role: &Role) -> Result<(), Problem> {
+    let held = Holdings::of(state, &role.resource);
+    caller.require_delegation(state, Activity::Update, &held.policies, &held.collections)
 }
 
 /// Deletes a role; those behind it move up.

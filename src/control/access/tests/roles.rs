@@ -210,6 +210,34 @@ fn what_a_role_hands_on_must_be_granted_to_the_caller() {
 }
 
 #[test]
+fn neither_rank_nor_time_of_a_role_is_changed_by_whoever_may_not_hand_on_what_it_has() {
+    let mut draft = with(&[]);
+    let body = |code: &str, policy: &str, from: &str| {
+        let mut body = role_body(code);
+        body["resource"]["policyIdRoleResource"]["policies"] = json!([{ "code": policy }]);
+        body["when"] = json!({ "activate": from });
+        body
+    };
+    let early = "2020-01-01T00:00:00Z";
+    creation(&mut draft, &administrator(), request(body("r-deny", "two", early))).unwrap();
+    creation(&mut draft, &administrator(), request(body("r-own", "one", early))).unwrap();
+    let caller = caller_with(&[allow_about_policies(&["Any"], "one")]);
+    let stay = || Place { before: None, after: None };
+    let ahead = || Place { before: Some(id("r-deny")), after: None };
+    let put = |draft: &mut Draft, caller: &Caller, code: &str, policy: &str, from: &str, place: Place| {
+        replacement(draft, caller, &id(code), (request(body(code, policy, from)), place))
+    };
+    // Past a role with a policy that is not the caller's to hand on; and such a role out of force.
+    assert_eq!(refusal(put(&mut draft, &caller, "r-own", "one", early, ahead())), (403, 186));
+    let mut draft = with(&[]);
+    creation(&mut draft, &administrator(), request(body("r-deny", "two", early))).unwrap();
+    creation(&mut draft, &administrator(), request(body("r-own", "one", early))).unwrap();
+    assert_eq!(refusal(put(&mut draft, &caller, "r-deny", "two", "2099-01-01T00:00:00Z", stay())), (403, 186));
+    put(&mut draft, &caller, "r-own", "one", "2021-01-01T00:00:00Z", stay()).unwrap();
+    put(&mut draft, &administrator(), "r-own", "one", "2021-01-01T00:00:00Z", ahead()).unwrap();
+}
+
+#[test]
 fn codes_are_taken_once() {
     let mut draft = with(&["desk"]);
     assert_eq!(refusal(creation(&mut draft, &administrator(), request(role_body("desk")))), (409, 615));
