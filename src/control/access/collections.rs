@@ -116,9 +116,10 @@ async fn list(State(plane): State<Plane>, caller: Caller, parameters: Parameters
     responses((status = 200, description = "A page of collections.", body = ResourceList<PolicyCollectionResponse>)))]
 async fn page(State(plane): State<Plane>, caller: Caller, uri: Uri, parameters: Parameters) -> Result<Json<ResourceList<Value>>, Problem> {
     let state = plane.state().await?;
-    let shown = state.collections.iter().filter(|(_, collection)| caller.sees_collection(collection));
+    let is_shown = |collection: &PolicyCollection| caller.sees_collection(collection);
+    let row = |document| lists::Listed { document, answer: |collection| PolicyCollectionResponse::from(collection), is_shown: &is_shown };
     let list = lists::List { name: "policyCollections", href: plane.settings.href(&lists::target(&uri)) };
-    list.page(&parameters, shown.map(|(key, collection)| (key, || PolicyCollectionResponse::from(&**collection)))).map(Json)
+    list.page(&parameters, state.collections.iter().map(|(key, collection)| (key, row(&**collection)))).map(Json)
 }
 
 /// Create PolicyCollection

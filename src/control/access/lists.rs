@@ -1,6 +1,6 @@
 //! Pages of lists, and the parameters that lists and reads share.
 
-use super::super::listing::{ListQuery, ListRules, page};
+use super::super::listing::{Asked, ListQuery, ListRules, Row, page};
 use super::super::parameters::Parameters;
 use super::super::problem::{Code, Problem};
 use super::super::wire::ResourceList;
@@ -53,18 +53,37 @@ impl List {
     ///
     /// # Errors
     /// 400 for parameters that cannot be read, and for a token of something else.
-    pub(super) fn page<'k, T: Serialize, F: FnOnce() -> T>(
-        self,
-        parameters: &Parameters,
-        rows: impl Iterator<Item = (&'k str, F)>,
-    ) -> Result<ResourceList<Value>, Problem> {
+    pub(super) fn page<'k>(self, parameters: &Parameters, rows: impl Iterator<Item = (&'k str, impl Row)>) -> Result<ResourceList<Value>, Problem> {
         let query = ListQuery::read(parameters.pairs(), &ListRules::of(self.name)).map_err(|problems| {
             let said = |problem: Problem, (name, message): (&'static str, String)| problem.field(name, format!("{message}."));
             problems.into_iter().fold(Problem::invalid(), said)
         })?;
-        let rows = rows.map(|(key, make)| (key, || serde_json::to_value(make()).unwrap_or_default()));
         let page = page(rows, &query).map_err(|error| Problem::of(Code::PageToken).field("page", format!("{error}.")))?;
         Ok(ResourceList { values: page.rows, href: self.href, links: Vec::new(), next_page: page.next_page, previous_page: page.previous_page })
+    }
+}
+
+/// A document in a list, with what is answered of it.
+pub(super) struct Listed<'a, D, T> {
+    /// The document.
+    pub(super) document: &'a D,
+    /// What is answered of it.
+    pub(super) answer: fn(&D) -> T,
+    /// Whether the caller may see it.
+    pub(super) is_shown: &'a dyn Fn(&D) -> bool,
+}
+
+impl<D, T: Serialize> Row for Listed<'_, D, T> {
+    fn is_shown(&self) -> bool {
+        (self.is_shown)(self.document)
+    }
+
+    fn members(&self, asked: &Asked) -> Value {
+        asked.of_row(&(self.answer)(self.document))
+    }
+
+    fn made(self) -> Value {
+        serde_json::to_value((self.answer)(self.document)).unwrap_or_default()
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::super::body::Body;
 use super::super::caller::{Activity, Caller};
+use super::super::listing::{Asked, Row};
 use super::super::parameters::Parameters;
 use super::super::plane::Plane;
 use super::super::problem::{Code, Problem, ProblemDetails};
@@ -176,9 +177,29 @@ async fn list(State(plane): State<Plane>, caller: Caller, parameters: Parameters
     responses((status = 200, description = "A page of policies.", body = ResourceList<PolicyResponse>)))]
 async fn page(State(plane): State<Plane>, caller: Caller, uri: Uri, parameters: Parameters) -> Result<Json<ResourceList<Value>>, Problem> {
     let state = plane.state().await?;
-    let shown = state.policies.iter().filter(|(_, policy)| caller.sees_policy(policy));
     let list = lists::List { name: "policies", href: plane.settings.href(&lists::target(&uri)) };
-    list.page(&parameters, shown.map(|(key, policy)| (key, || PolicyResponse::from(&**policy)))).map(Json)
+    list.page(&parameters, state.policies.iter().map(|(key, policy)| (key, Listed { policy, caller: &caller }))).map(Json)
+}
+
+/// A policy in a list, as the caller sees it.
+struct Listed<'a> {
+    policy: &'a Policy,
+    caller: &'a Caller,
+}
+
+impl Row for Listed<'_> {
+    fn is_shown(&self) -> bool {
+        self.caller.sees_policy(self.policy)
+    }
+
+    fn members(&self, asked: &Asked) -> Value {
+        // It is kept as it is answered, and there are many.
+        asked.of_row(self.policy)
+    }
+
+    fn made(self) -> Value {
+        serde_json::to_value(PolicyResponse::from(self.policy)).unwrap_or_default()
+    }
 }
 
 /// Create Policy

@@ -98,7 +98,8 @@ async fn list(State(plane): State<Plane>, _: Caller, uri: Uri, parameters: Param
     lists::as_at(&parameters)?;
     let state = plane.state().await?;
     let list = lists::List { name: "policyTemplates", href: plane.settings.href(&lists::target(&uri)) };
-    list.page(&parameters, state.templates.iter().map(|(key, template)| (key, || PolicyTemplateResponse::from(&**template)))).map(Json)
+    let row = |document| lists::Listed { document, answer: |template| PolicyTemplateResponse::from(template), is_shown: &|_: &PolicyTemplate| true };
+    list.page(&parameters, state.templates.iter().map(|(key, template)| (key, row(&**template)))).map(Json)
 }
 
 /// Create a Policy Template

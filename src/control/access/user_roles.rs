@@ -83,7 +83,8 @@ impl From<&UserRole> for UserRoleResponse {
 async fn list(State(plane): State<Plane>, _: Caller, uri: Uri, parameters: Parameters) -> Result<Json<ResourceList<Value>>, Problem> {
     let state = plane.state().await?;
     let list = lists::List { name: "userRoles", href: plane.settings.href(&lists::target(&uri)) };
-    list.page(&parameters, state.user_roles.iter().map(|(key, role)| (key, || UserRoleResponse::from(&**role)))).map(Json)
+    let row = |document| lists::Listed { document, answer: |role| UserRoleResponse::from(role), is_shown: &|_: &UserRole| true };
+    list.page(&parameters, state.user_roles.iter().map(|(key, role)| (key, row(&**role)))).map(Json)
 }
 
 /// Create a user-role

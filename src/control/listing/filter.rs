@@ -78,6 +78,14 @@ impl Filter {
         Ok(Self { steps: parse::steps(text)? })
     }
 
+    /// The row's own members that it looks at.
+    pub(super) fn members(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Ask(comparison) => Some(comparison.path.first()),
+            Step::Skip { .. } => None,
+        })
+    }
+
     /// Whether the expression holds of the row.
     pub(super) fn matches(&self, row: &Value) -> bool {
         let (mut at, mut holds) = (0, true);

@@ -9,11 +9,13 @@ mod page;
 mod path;
 mod place;
 mod query;
+mod row;
 mod sort;
 mod token;
 
 pub(super) use page::{Page, PageError, page};
 pub(super) use query::{ListQuery, ListRules};
+pub(super) use row::{Asked, Row};
 
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,12 @@
 //! One page of a list.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::place::{Cut, Place};
 use super::query::ListQuery;
+use super::row::Row;
 use super::token::{self, Direction};
 
 /// Why there is no page.
@@ -30,120 +30,96 @@ pub(in super::super) struct Page {
 
 /// The page that a query asks for, of rows with their natural keys, which tell every row from all others.
 ///
-/// Rows may come in any order, and are made as late as can be: without `filter` and `sortBy` only those of the page. The list
+/// Rows may come in any order; they are looked at only until the page is full, and made only for the page. The list
 /// may change between pages: a row that stays, and whose sorted fields stay, is on exactly one page of a walk.
 /// Without `sortBy` the order is that of the keys' code points; see [`Place`] for keys of more than 350 bytes.
 ///
 /// # Errors
 /// When the query's token is not one that was given for the same list, filter and order.
-pub(in super::super) fn page<K, F>(rows: impl IntoIterator<Item = (K, F)>, query: &ListQuery) -> Result<Page, PageError>
+pub(in super::super) fn page<K, R>(rows: impl IntoIterator<Item = (K, R)>, query: &ListQuery) -> Result<Page, PageError>
 where
     K: AsRef<str>,
-    F: FnOnce() -> Value,
+    R: Row,
 {
     let (direction, cut) = match query.page() {
         None => (Direction::Forward, None),
         Some(token) => token::read(token, query.fingerprint()).map(|(direction, cut)| (direction, Some(cut))).ok_or(PageError::Token)?,
     };
-    let mut selection = Selection { query, direction, cut, kept: BTreeMap::new(), has_other_side: false };
-    for (key, make) in rows {
-        selection.offer(key.as_ref(), make);
+    let mut selection = Selection { query, direction, cut, ahead: Vec::new(), aside: Vec::new() };
+    for (key, row) in rows {
+        selection.offer(key.as_ref(), row);
     }
     Ok(selection.page())
 }
 
-/// A row that may not have been made yet.
-enum Row<F> {
-    Unmade(F),
-    Made(Value),
+/// A row that may be on the page, with its place.
+struct Placed<R> {
+    place: Place<'static>,
+    row: R,
 }
 
-impl<F: FnOnce() -> Value> Row<F> {
-    fn make(self) -> Value {
-        match self {
-            Self::Unmade(make) => make(),
-            Self::Made(row) => row,
-        }
-    }
-}
-
-/// The rows nearest to the cut, on the side that the page is on.
-struct Selection<'q, F> {
+/// The rows on both sides of the cut.
+struct Selection<'q, R> {
     query: &'q ListQuery,
     direction: Direction,
     cut: Option<Cut>,
-    /// One more than the page may have, to tell whether there are more.
-    kept: BTreeMap<Place<'static>, Row<F>>,
-    /// Whether there is a row on the other side of the cut.
-    has_other_side: bool,
+    /// On the side that the page is on.
+    ahead: Vec<Placed<R>>,
+    /// On the other side.
+    aside: Vec<R>,
 }
 
-impl<F: FnOnce() -> Value> Selection<'_, F> {
-    fn offer(&mut self, key: &str, make: F) {
-        let (place, row) = self.placed(key, make);
-        if !self.is_on_side(&place) {
-            self.has_other_side = self.has_other_side || self.admitted(row).is_some();
-        } else if !self.is_full_before(&place)
-            && let Some(row) = self.admitted(row)
-        {
-            self.kept.insert(place.into_owned(), row);
-            if self.kept.len() > self.query.limit() + 1 {
-                self.drop_farthest();
-            }
+impl<R: Row> Selection<'_, R> {
+    fn offer(&mut self, key: &str, row: R) {
+        let place = self.place(key, &row);
+        match self.is_ahead(&place) {
+            true => self.ahead.push(Placed { place: place.into_owned(), row }),
+            false => self.aside.push(row),
         }
     }
 
-    /// The row with its place, for which it must be made only where it is sorted by its content.
-    fn placed<'k>(&self, key: &'k str, make: F) -> (Place<'k>, Row<F>) {
+    /// The place of the row, which must be looked at only where it is sorted by its content.
+    fn place<'k>(&self, key: &'k str, row: &R) -> Place<'k> {
         let order = self.query.order();
-        if order.is_natural() {
-            return (Place::of(Cow::Borrowed(key.as_bytes())), Row::Unmade(make));
+        match order.is_natural() {
+            true => Place::of(Cow::Borrowed(key.as_bytes())),
+            false => Place::of(Cow::Owned(order.key(&row.members(self.query.asked()), key))),
         }
-        let row = make();
-        (Place::of(Cow::Owned(order.key(&row, key))), Row::Made(row))
     }
 
-    fn is_on_side(&self, place: &Place<'_>) -> bool {
+    fn is_ahead(&self, place: &Place<'_>) -> bool {
         self.cut.as_ref().is_none_or(|cut| cut.has_in_front(place) == (self.direction == Direction::Backward))
     }
 
-    /// Whether enough rows are kept that are nearer than this place.
-    fn is_full_before(&self, place: &Place<'_>) -> bool {
-        self.kept.len() > self.query.limit()
-            && match self.direction {
-                Direction::Forward => self.kept.last_key_value().is_some_and(|(farthest, _)| farthest < place),
-                Direction::Backward => self.kept.first_key_value().is_some_and(|(farthest, _)| farthest > place),
-            }
-    }
-
-    /// The row, if the filter holds of it.
-    fn admitted(&self, row: Row<F>) -> Option<Row<F>> {
-        let Some(filter) = self.query.filter() else { return Some(row) };
-        let row = row.make();
-        filter.matches(&row).then_some(Row::Made(row))
-    }
-
-    fn drop_farthest(&mut self) {
-        match self.direction {
-            Direction::Forward => self.kept.pop_last(),
-            Direction::Backward => self.kept.pop_first(),
-        };
-    }
-
     fn page(mut self) -> Page {
-        let has_more = self.kept.len() > self.query.limit();
-        if has_more {
-            self.drop_farthest();
+        let (query, limit) = (self.query, self.query.limit());
+        let mut ahead = std::mem::take(&mut self.ahead);
+        match self.direction {
+            Direction::Forward => ahead.sort_by(|left, right| left.place.cmp(&right.place)),
+            Direction::Backward => ahead.sort_by(|left, right| right.place.cmp(&left.place)),
         }
+        // One more than the page may have, to tell whether there are more.
+        let mut kept: Vec<Placed<R>> = ahead.into_iter().filter(|placed| is_admitted(query, &placed.row)).take(limit + 1).collect();
+        let has_more = kept.len() > limit;
+        kept.truncate(limit);
+        let has_aside = self.aside.iter().any(|row| is_admitted(query, row));
         let (has_in_front, has_behind) = match self.direction {
-            Direction::Forward => (self.has_other_side, has_more),
-            Direction::Backward => (has_more, self.has_other_side),
+            Direction::Forward => (has_aside, has_more),
+            Direction::Backward => {
+                kept.reverse();
+                (has_more, has_aside)
+            }
         };
         // an empty page leads on from where it was itself
-        let at = |place: Option<&Place<'static>>, is_behind| place.map(|place| Cut { place: place.clone(), is_behind }).or_else(|| self.cut.clone());
-        let token = |direction, cut: Option<Cut>| cut.map(|cut| token::write(direction, &cut, self.query.fingerprint()));
-        let next_page = has_behind.then(|| token(Direction::Forward, at(self.kept.keys().next_back(), true))).flatten();
-        let previous_page = has_in_front.then(|| token(Direction::Backward, at(self.kept.keys().next(), false))).flatten();
-        Page { rows: self.kept.into_values().map(Row::make).collect(), next_page, previous_page }
+        let at = |placed: Option<&Placed<R>>, is_behind| placed.map(|placed| Cut { place: placed.place.clone(), is_behind }).or_else(|| self.cut.clone());
+        let token = |direction, cut: Option<Cut>| cut.map(|cut| token::write(direction, &cut, query.fingerprint()));
+        let next_page = has_behind.then(|| token(Direction::Forward, at(kept.last(), true))).flatten();
+        let previous_page = has_in_front.then(|| token(Direction::Backward, at(kept.first(), false))).flatten();
+        Page { rows: kept.into_iter().map(|placed| placed.row.made()).collect(), next_page, previous_page }
     }
+}
+
+/// Whether the row is in the list: the filter holds of it, which costs less to see, and it is shown to the caller.
+fn is_admitted<R: Row>(query: &ListQuery, row: &R) -> bool {
+    query.filter().is_none_or(|filter| filter.matches(&row.members(query.asked()))) && row.is_shown()
 }

@@ -15,6 +15,11 @@ impl Path {
         text.split('.').map(|name| is_name(name).then(|| name.into())).collect::<Option<_>>().map(|names| Self { names })
     }
 
+    /// The name of the row's own member that it begins with.
+    pub(super) fn first(&self) -> &str {
+        self.names.first().map_or("", |name| name)
+    }
+
     /// The first value at the path that passes the test.
     ///
     /// An array stands for each of its elements, wherever on the way it is met. A null is no value.

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::filter::{Filter, FilterError, LONGEST_FILTER};
+use super::row::Asked;
 use super::sort::Order;
 use super::token::{FINGERPRINT_BYTES, LONGEST_TOKEN};
 
@@ -36,6 +37,7 @@ pub(in super::super) struct ListQuery {
     page: Option<String>,
     filter: Option<Filter>,
     order: Order,
+    asked: Asked,
     fingerprint: [u8; FINGERPRINT_BYTES],
 }
 
@@ -56,7 +58,8 @@ impl ListQuery {
             return Err(reader.problems);
         }
         let fingerprint = fingerprint(&[rules.list, reader.first("filter").unwrap_or_default().trim(), reader.first("sortBy").unwrap_or_default().trim()]);
-        Ok(Self { limit, page, filter, order, fingerprint })
+        let asked = Asked::of(filter.iter().flat_map(Filter::members).chain(order.members()));
+        Ok(Self { limit, page, filter, order, asked, fingerprint })
     }
 
     pub(super) const fn limit(&self) -> usize {
@@ -73,6 +76,11 @@ impl ListQuery {
 
     pub(super) const fn order(&self) -> &Order {
         &self.order
+    }
+
+    /// The members that the filter and the order look at.
+    pub(super) const fn asked(&self) -> &Asked {
+        &self.asked
     }
 
     /// The same for the same list, filter and order, and for no other.

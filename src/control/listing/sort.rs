@@ -66,6 +66,11 @@ impl Order {
         self.fields.is_empty()
     }
 
+    /// The row's own members that it looks at.
+    pub(super) fn members(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|field| field.path.first())
+    }
+
     /// Bytes that order as the rows do; rows that are equal in all fields order as the bytes of their natural keys.
     pub(super) fn key(&self, row: &Value, natural: &str) -> Vec<u8> {
         let mut key = Vec::new();
