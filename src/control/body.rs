@@ -60,9 +60,11 @@ impl<S: Send + Sync, T: DeserializeOwned + ToSchema + 'static> FromRequest<S> fo
 async fn received<S: Send + Sync>(request: Request, state: &S) -> Result<Option<Value>, Problem> {
     let media_type = request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default().to_ascii_lowercase());
     let late = |_| Problem::invalid().detail("The body did not come in time.");
-    let bytes = tokio::time::timeout(PATIENCE, Bytes::from_request(request, state)).await.map_err(late)?.map_err(|rejection| match rejection.into_response_status() {
-        413 => Problem::of(Code::BodyTooLarge).detail(format!("The body is longer than {LONGEST} bytes.")),
-        _ => Problem::invalid().detail("The body did not come whole."),
+    let bytes = tokio::time::timeout(PATIENCE, Bytes::from_request(request, state)).await.map_err(late)?.map_err(|rejection| {
+        match rejection.into_response_status() {
+            413 => Problem::of(Code::BodyTooLarge).detail(format!("The body is longer than {LONGEST} bytes.")),
+            _ => Problem::invalid().detail("The body did not come whole."),
+        }
     })?;
     if bytes.is_empty() {
         return Ok(None);

@@ -103,7 +103,7 @@ fn what_the_schema_refuses_is_named_by_its_field() {
         ("selectors", json!([{ "matchAllSelectorDefinition": { "actions": [] } }]), "selectors[0].matchAllSelectorDefinition.actions"),
         (
             "selectors",
-            json!([{ "idSelectorDefinition": { "identifier": { "scope": null }, "actions": action("Portfolio") } }]),
+            json!([{ "idSelectorDefinition": { "identifier": { "scope": 5 }, "actions": action("Portfolio") } }]),
             "selectors[0].idSelectorDefinition.identifier.scope",
         ),
     ] {
