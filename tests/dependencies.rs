@@ -8,7 +8,8 @@ use serde_json::Value;
 use std::process::Command;
 
 /// Licences that ask for no more than to be named.
-const LICENCES: &[&str] = &["Apache-2.0", "MIT", "MIT-0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "Unicode-3.0", "CC0-1.0", "BSL-1.0", "Unlicense"];
+const LICENCES: &[&str] =
+    &["Apache-2.0", "MIT", "MIT-0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "Unicode-3.0", "CC0-1.0", "BSL-1.0", "Unlicense", "CDLA-Permissive-2.0"];
 
 /// Exceptions that only give more than the licence.
 const EXCEPTIONS: &[&str] = &["LLVM-exception"];
