@@ -12,6 +12,8 @@ pub mod json_filter;
 pub mod token;
 // The snapshot in force and the world a call is judged by.
 pub mod snapshot;
+// What all doors have in common: asking, refusing, counting.
+pub mod door;
 // The reverse proxy, on hyper.
 pub mod proxy;
 // The operator's door: health, readiness, metrics, status.

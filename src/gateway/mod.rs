@@ -12,8 +12,10 @@ pub use sources::key_sets;
 use crate::admin::{self, Admin, Listening};
 use crate::api_map::{ApiMap, MapProblem};
 use crate::config::Config;
+use crate::door::Wiring;
+use crate::observe::clock::WallClock;
 use crate::observe::{DecisionLog, DecisionLogError, Labels, Metrics, MetricsError, Recent, clock};
-use crate::proxy::{Proxy, ProxyError, Serving, TlsError, Wiring};
+use crate::proxy::{Proxy, ProxyError, Serving, TlsError};
 use crate::snapshot::{World, WorldStore};
 use crate::sources::{KeySets, Tokens};
 use std::fmt;
@@ -125,7 +127,7 @@ impl Gateway {
             admin: admin.iter().filter_map(|listener| listener.local_addr().ok()).collect(),
         };
         let tokens = Arc::new(Tokens::new(Arc::clone(&keys), Arc::clone(&metrics) as _));
-        let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log };
+        let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: WallClock::default() };
         let serving = proxy.map(|proxy| proxy.serve(&wiring)).transpose()?;
         let connections = serving.as_ref().map_or_else(|| Arc::new(AtomicUsize::new(0)), Serving::connections);
         let state = Admin {

@@ -4,6 +4,7 @@ use super::GatewayError;
 use crate::api_map::ApiMap;
 use crate::cases::read_yaml;
 use crate::config::{self, Config};
+use crate::door::MetadataCacheSettings;
 use crate::http_client::{Authorities, HttpClient};
 use crate::observe::{LogSettings, OnFull, PostSettings, Sink, When};
 use crate::proxy::{self, ServerTls, UpstreamTls, UpstreamUrl};
@@ -53,7 +54,7 @@ pub(super) fn proxy(section: &config::Proxy, tls: Option<ServerTls>) -> Result<p
             upstream_read_timeout: limits.upstream_read_timeout,
             max_connections: limits.max_connections,
         },
-        metadata_cache: proxy::MetadataCacheSettings { ttl: section.metadata_cache.ttl, bytes: section.metadata_cache.bytes },
+        metadata_cache: MetadataCacheSettings { ttl: section.metadata_cache.ttl, bytes: section.metadata_cache.bytes },
     })
 }
 

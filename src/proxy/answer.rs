@@ -6,8 +6,9 @@ use super::core::Core;
 use super::exit::Exit;
 use super::filtered::{Filtered, Halt};
 use super::upstream::{Lease, Sent, unavailable};
-use super::{framing, ids, refuse, upgrade};
+use super::{framing, upgrade};
 use crate::authorize::{Answer, AnswerFilter, Refusal, RefusalName, Stop};
+use crate::door::{DECISION_ID, id_value};
 use crate::observe::Outcome;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
@@ -114,7 +115,7 @@ fn switch(mut response: Response<Incoming>, caller: Caller, exit: &Exit) -> Tran
     if let Some(protocol) = protocol {
         headers.insert(UPGRADE, protocol);
     }
-    headers.insert(refuse::DECISION_ID, ids::header_value(exit.decision_id()));
+    headers.insert(DECISION_ID, id_value(exit.decision_id()));
     exit.answered(Outcome::Passed, StatusCode::SWITCHING_PROTOCOLS);
     let (head, _) = response.into_parts();
     Ok(Response::from_parts(head, AnswerBody::last(Bytes::new(), exit.clone())))

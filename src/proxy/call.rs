@@ -8,7 +8,8 @@ use super::exit::Exit;
 use super::refuse;
 use super::upstream::RequestBody;
 use super::{framing, metadata};
-use crate::authorize::{Admission, Call, DecisionId, Door, Need, Refusal, RefusalName, Step, UpstreamMetadata, Verdict, authorize};
+use crate::authorize::{Admission, DecisionId, Door, Refusal, RefusalName};
+use crate::door::{Arrival, MetadataAnswers, Supplies, ask};
 use crate::observe::clock;
 use crate::snapshot::World;
 use bytes::{Bytes, BytesMut};
@@ -26,8 +27,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-/// How often `authorize` may ask for something more before the call is refused.
-const ROUNDS: usize = 64;
 /// What is read of a refused request's body, at most, so that the connection can serve the next.
 const DRAINED_BYTES: u64 = 64 * 1024;
 const DRAINED_WITHIN: Duration = Duration::from_millis(500);
@@ -59,7 +58,7 @@ enum Received {
 /// Answers one request.
 pub(super) async fn answer(core: Rc<Core>, peer: &Peer, request: Request<Incoming>) -> Response<AnswerBody> {
     let started = clock::monotonic();
-    let arrived = Arrived { core: &core, peer, world: core.wiring.world.load(), decision_id: core.ids.next(), now: core.clock.now(), started };
+    let arrived = Arrived { core: &core, peer, world: core.wiring.world.load(), decision_id: core.ids.next(), now: core.wiring.clock.now(), started };
     let (version, id) = (request.version(), arrived.decision_id);
     let (head, incoming) = request.into_parts();
     let is_head = version == Version::HTTP_2 && head.method == Method::HEAD;
@@ -82,51 +81,21 @@ pub(super) async fn answer(core: Rc<Core>, peer: &Peer, request: Request<Incomin
 }
 
 impl Arrived<'_> {
-    /// Asks `authorize`, and fetches what it needs, until there is a verdict.
+    /// Asks for a verdict, with what it needs.
     async fn admit(&self, head: &Parts, received: &mut Received, exit: &Exit) -> Result<Box<Admission>, Refusal> {
-        let identity = self.core.wiring.tokens.identify(&head.headers, self.now).await;
         let target = framing::target(&head.uri, head.version);
-        let mut metadata = UpstreamMetadata::default();
-        for _ in 0..ROUNDS {
-            let call = Call {
-                door: Door::Proxy,
-                decision_id: self.decision_id,
-                method: head.method.as_str(),
-                target: &target,
-                headers: &head.headers,
-                authority: head.uri.authority().map(http::uri::Authority::as_str),
-                identity: &identity,
-                body: received.whole(),
-                metadata: &metadata,
-            };
-            match self.decide(&call, exit) {
-                Step::Done(Verdict::Admit(mut admission)) => {
-                    exit.keep(admission.take_record(), &self.world);
-                    return Ok(admission);
-                }
-                Step::Done(Verdict::Refuse(refused)) => {
-                    exit.keep(Some(refused.record), &self.world);
-                    return Err(refused.refusal);
-                }
-                Step::Need(Need::Body { limit }) => received.read(limit, self.core.upstream.read_timeout()).await?,
-                Step::Need(Need::Metadata(targets)) => {
-                    let reading = metadata::fetch(Rc::clone(self.core), targets, self.authorization(head));
-                    for (target, body) in reading.await {
-                        metadata.insert(&target, body.as_deref());
-                    }
-                }
-            }
-        }
-        Err(Refusal::new(RefusalName::AccessDenied, "Access is denied.", "the call could not be decided"))
-    }
-
-    fn decide(&self, call: &Call<'_>, exit: &Exit) -> Step {
-        let before = clock::monotonic();
-        let step = authorize(&self.world, call, self.now);
-        let time = before.elapsed();
-        self.core.wiring.metrics.decision.observe(time.as_secs_f64());
-        exit.looked(time);
-        step
+        let arrival = Arrival {
+            door: Door::Proxy,
+            decision_id: self.decision_id,
+            world: &self.world,
+            now: self.now,
+            method: head.method.as_str(),
+            target: &target,
+            headers: &head.headers,
+            authority: head.uri.authority().map(http::uri::Authority::as_str),
+        };
+        let mut upstairs = Upstairs { arrived: self, head, received };
+        exit.asked(ask(&self.core.wiring, &arrival, &mut upstairs).await, &self.world)
     }
 
     /// The caller's own credential for metadata reads, unless it is not to be passed on.
@@ -155,6 +124,27 @@ impl Arrived<'_> {
         let response = answer::translate(self.core, sent, caller, exit).await;
         metrics.added_latency.observe(self.started.elapsed().saturating_sub(waited).as_secs_f64());
         response
+    }
+}
+
+/// What this door can bring: the body from the client, metadata from the upstream.
+struct Upstairs<'a, 'b> {
+    arrived: &'a Arrived<'a>,
+    head: &'a Parts,
+    received: &'b mut Received,
+}
+
+impl Supplies for Upstairs<'_, '_> {
+    fn body(&self) -> Option<&[u8]> {
+        self.received.whole()
+    }
+
+    async fn read_body(&mut self, limit: usize) -> Result<(), Refusal> {
+        self.received.read(limit, self.arrived.core.upstream.read_timeout()).await
+    }
+
+    async fn read_metadata(&mut self, targets: Vec<String>) -> MetadataAnswers {
+        metadata::fetch(Rc::clone(self.arrived.core), targets, self.arrived.authorization(self.head)).await
     }
 }
 

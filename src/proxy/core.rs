@@ -2,11 +2,9 @@
 //! Nothing here is shared with another thread but counters, caches and the world.
 
 use super::draining::Draining;
-use super::ids::Ids;
-use super::metadata_cache::MetadataCache;
 use super::upstream::Upstream;
-use super::{Limits, ProxyError, ServerTls, Settings, Wiring, listen};
-use crate::observe::clock::WallClock;
+use super::{Limits, ProxyError, ServerTls, Settings, listen};
+use crate::door::{Ids, MetadataCache, Wiring};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -17,7 +15,6 @@ use tokio::task::LocalSet;
 /// What a thread needs to begin.
 pub(super) struct Blueprint {
     pub(super) settings: Settings,
-    pub(super) clock: WallClock,
     pub(super) wiring: Wiring,
     pub(super) metadata: Arc<MetadataCache>,
     pub(super) connections: Arc<AtomicUsize>,
@@ -28,7 +25,6 @@ pub(super) struct Blueprint {
 /// What the connections of one thread share.
 pub(super) struct Core {
     pub(super) wiring: Wiring,
-    pub(super) clock: WallClock,
     pub(super) limits: Limits,
     pub(super) tls: Option<ServerTls>,
     pub(super) upstream: Upstream,
@@ -62,12 +58,11 @@ impl Blueprint {
     /// Serves until told to stop and the last connection is gone, or until the sender of the stop
     /// signal is dropped: then whatever still runs is dropped with the thread's tasks.
     async fn run(self, seed: [u64; 4], listeners: Vec<TcpListener>) {
-        let Self { settings, clock, wiring, metadata, connections, mut stopped, .. } = self;
+        let Self { settings, wiring, metadata, connections, mut stopped, .. } = self;
         let core = Rc::new(Core {
             upstream: Upstream::new(&settings.upstreams, &settings.limits),
             metadata,
             wiring,
-            clock,
             limits: settings.limits,
             tls: settings.tls,
             ids: Ids::new(seed),

@@ -5,9 +5,10 @@
 use super::body::{Cut, Patience};
 use super::core::Core;
 use super::exit::Exit;
-use super::metadata::{self, Answers};
+use super::metadata;
 use super::upstream::Lease;
 use crate::authorize::{AnswerFilter, Progress, Stop};
+use crate::door::MetadataAnswers;
 use bytes::Bytes;
 use http::HeaderValue;
 use http_body::Body;
@@ -34,7 +35,7 @@ pub(super) struct Filtered {
     lease: Option<Lease>,
     patience: Patience,
     out: Vec<u8>,
-    fetching: Option<Pin<Box<dyn Future<Output = Answers>>>>,
+    fetching: Option<Pin<Box<dyn Future<Output = MetadataAnswers>>>>,
     phase: Phase,
     exit: Exit,
 }

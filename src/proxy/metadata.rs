@@ -2,7 +2,7 @@
 //! in size and time. A read that fails makes the metadata unknown, never empty.
 
 use super::core::Core;
-use super::metadata_cache::{Asker, asker};
+use crate::door::{Asker, MetadataAnswers, asker};
 use bytes::Bytes;
 use http::HeaderValue;
 use std::rc::Rc;
@@ -11,12 +11,9 @@ use tokio::task::JoinSet;
 /// How many are read at once for one call.
 const AT_ONCE: usize = 8;
 
-/// The answers by target; `None` where there is none.
-pub(super) type Answers = Vec<(String, Option<Bytes>)>;
-
 /// Reads all targets with the caller's own authorization.
-pub(super) async fn fetch(core: Rc<Core>, targets: Vec<String>, authorization: Option<HeaderValue>) -> Answers {
-    let mut answers = Answers::with_capacity(targets.len());
+pub(super) async fn fetch(core: Rc<Core>, targets: Vec<String>, authorization: Option<HeaderValue>) -> MetadataAnswers {
+    let mut answers = MetadataAnswers::with_capacity(targets.len());
     let mut reading = JoinSet::new();
     let asker = asker(authorization.as_ref());
     for target in targets {
@@ -36,7 +33,7 @@ async fn read(core: Rc<Core>, target: String, authorization: Option<HeaderValue>
     (target, body)
 }
 
-async fn take(reading: &mut JoinSet<(String, Option<Bytes>)>, answers: &mut Answers) {
+async fn take(reading: &mut JoinSet<(String, Option<Bytes>)>, answers: &mut MetadataAnswers) {
     if let Some(Ok(answer)) = reading.join_next().await {
         answers.push(answer);
     }

@@ -11,25 +11,18 @@ mod draining;
 mod exit;
 mod filtered;
 mod framing;
-mod ids;
 mod listen;
 mod metadata;
-mod metadata_cache;
 mod refuse;
 mod stream;
 mod tls;
 mod upgrade;
 mod upstream;
 
-pub use metadata_cache::MetadataCacheSettings;
 pub use tls::{ServerTls, TlsError, client_tls};
 pub use upstream::{UpstreamTls, UpstreamUrl};
 
-use crate::observe::clock::WallClock;
-use crate::observe::{DecisionLog, Metrics};
-use crate::snapshot::WorldStore;
-use crate::sources::Tokens;
-use metadata_cache::MetadataCache;
+use crate::door::{MetadataCache, MetadataCacheSettings, Wiring};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -73,19 +66,6 @@ pub struct Limits {
     pub max_connections: usize,
 }
 
-/// What the proxy works with: made by the composition root, shared with the other doors.
-#[derive(Clone)]
-pub struct Wiring {
-    /// The world in force.
-    pub world: Arc<WorldStore>,
-    /// Who a bearer is.
-    pub tokens: Arc<Tokens>,
-    /// Where calls are counted.
-    pub metrics: Arc<Metrics>,
-    /// Where calls are recorded.
-    pub log: Arc<DecisionLog>,
-}
-
 /// Why the proxy could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
@@ -112,7 +92,6 @@ pub enum ProxyError {
 #[derive(Debug)]
 pub struct Proxy {
     settings: Settings,
-    clock: WallClock,
     listeners: Vec<Vec<std::net::TcpListener>>,
     addresses: Vec<SocketAddr>,
 }
@@ -124,13 +103,7 @@ impl Proxy {
     /// When an address cannot be bound.
     pub fn bind(settings: Settings) -> Result<Self, ProxyError> {
         let (listeners, addresses) = listen::bind(&settings.listen, settings.threads)?;
-        Ok(Self { settings, clock: WallClock::default(), listeners, addresses })
-    }
-
-    /// Judges calls by this clock instead of the system's.
-    #[must_use]
-    pub fn judging_by(self, clock: WallClock) -> Self {
-        Self { clock, ..self }
+        Ok(Self { settings, listeners, addresses })
     }
 
     /// The addresses that were bound, with their real ports.
@@ -151,7 +124,6 @@ impl Proxy {
         for listeners in self.listeners {
             let core = core::Blueprint {
                 settings: self.settings.clone(),
-                clock: self.clock.clone(),
                 wiring: wiring.clone(),
                 metadata: Arc::clone(&metadata),
                 connections: Arc::clone(&connections),

@@ -1,31 +1,20 @@
 //! Refusals as HTTP answers: the problem document with its headers (interfaces §6).
 
 use super::body::AnswerBody;
-use super::ids;
 use crate::authorize::{DecisionId, Refusal, RefusalName};
+use crate::door::{refusal_body, refusal_headers};
 use crate::snapshot::World;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, VARY};
+use http::header::{CONNECTION, HeaderValue};
 use http::{Response, Version};
-
-/// The header that every answer of the door carries.
-pub(super) const DECISION_ID: HeaderName = HeaderName::from_static("doorward-decision-id");
 
 /// The answer to a refused call. `is_last` closes an HTTP/1.1 connection after it.
 pub(super) fn answer(world: &World, id: DecisionId, refusal: &Refusal, version: Version, is_last: bool) -> Response<AnswerBody> {
-    let body = refusal.problem(&world.settings.instance_prefix, id);
-    let mut response = Response::new(AnswerBody::whole(Bytes::from(body)));
+    let mut response = Response::new(AnswerBody::whole(Bytes::from(refusal_body(world, id, refusal))));
     *response.status_mut() = refusal.status();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    headers.insert(VARY, HeaderValue::from_static("Authorization"));
-    for &(name, value) in refusal.headers() {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    headers.insert(DECISION_ID, ids::header_value(id));
+    *response.headers_mut() = refusal_headers(id, refusal);
     if version != Version::HTTP_2 && (is_last || refusal.closes_connection()) {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
@@ -33,7 +22,7 @@ pub(super) fn answer(world: &World, id: DecisionId, refusal: &Refusal, version: 
 /// The bytes of a 503 for a connection that is over the limit: said without reading a request.
 pub(super) fn overloaded(world: &World, id: DecisionId) -> Vec<u8> {
     let refusal = Refusal::new(RefusalName::Overloaded, "The service is overloaded.", "too many connections");
-    let body = refusal.problem(&world.settings.instance_prefix, id);
+    let body = refusal_body(world, id, &refusal);
     let mut answer = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n".to_vec();
     for (name, value) in refusal.headers() {
         answer.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());

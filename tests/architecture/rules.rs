@@ -21,7 +21,7 @@ const fn edge(name: &'static str, may: &'static [&'static str]) -> Room {
 }
 
 /// What every door works with.
-const OF_A_DOOR: &[&str] = &["authorize", "snapshot", "api_map", "token", "policy", "json_filter", "http_client", "sources", "observe"];
+const OF_A_DOOR: &[&str] = &["door", "authorize", "snapshot", "api_map", "token", "policy", "json_filter", "http_client", "sources", "observe"];
 
 /// Every room there may be, from the ground up. A new room is written in here with its rule.
 pub(crate) const ROOMS: &[Room] = &[
@@ -37,6 +37,7 @@ pub(crate) const ROOMS: &[Room] = &[
     edge("config", &["sources", "http_client", "snapshot", "token"]),
     edge("cases", &["config", "authorize", "snapshot", "api_map", "token", "policy", "json_filter"]),
     edge("store", &["observe", "policy"]),
+    edge("door", &["authorize", "snapshot", "http_client", "sources", "observe"]),
     edge("proxy", OF_A_DOOR),
     edge("pingora", OF_A_DOOR),
     edge("envoy", OF_A_DOOR),
@@ -46,6 +47,7 @@ pub(crate) const ROOMS: &[Room] = &[
     edge(
         "gateway",
         &[
+            "door",
             "proxy",
             "pingora",
             "envoy",

@@ -6,14 +6,20 @@ use aws_lc_rs::rand;
 use http::HeaderValue;
 use std::cell::Cell;
 
+thread_local! {
+    /// The generator of doors that do not live on threads of their own.
+    static DRAWN: Option<Ids> = Ids::seed().map(Ids::new);
+}
+
 /// A thread's generator (xoshiro256++).
-pub(super) struct Ids {
+pub struct Ids {
     state: Cell<[u64; 4]>,
 }
 
 impl Ids {
     /// A seed from the system; `None` when it has none.
-    pub(super) fn seed() -> Option<[u64; 4]> {
+    #[must_use]
+    pub fn seed() -> Option<[u64; 4]> {
         let mut words = [[0_u8; 8]; 4];
         for word in &mut words {
             rand::fill(word).ok()?;
@@ -23,12 +29,15 @@ impl Ids {
     }
 
     /// A generator that starts at this seed.
-    pub(super) fn new(seed: [u64; 4]) -> Self {
+    #[must_use]
+    pub fn new(seed: [u64; 4]) -> Self {
         Self { state: Cell::new(seed) }
     }
 
     /// The next id.
-    pub(super) fn next(&self) -> DecisionId {
+    #[must_use]
+    #[expect(clippy::should_implement_trait, reason = "ids have no end")]
+    pub fn next(&self) -> DecisionId {
         DecisionId((u128::from(self.draw()) << 64) | u128::from(self.draw()))
     }
 
@@ -47,8 +56,15 @@ impl Ids {
     }
 }
 
+/// An id by this thread's generator; `None` while the system has no randomness for it.
+#[must_use]
+pub fn draw_id() -> Option<DecisionId> {
+    DRAWN.with(|ids| ids.as_ref().map(Ids::next))
+}
+
 /// The id as a header's value: 32 lower-case hexadecimal digits.
-pub(super) fn header_value(id: DecisionId) -> HeaderValue {
+#[must_use]
+pub fn id_value(id: DecisionId) -> HeaderValue {
     let mut text = [0_u8; 32];
     let nibbles = (0..32_u32).rev().map(|place| (id.0 >> (4 * place)) & 0xf);
     for (digit, nibble) in text.iter_mut().zip(nibbles) {
@@ -71,9 +87,9 @@ mod tests {
         let ids = Ids::new(Ids::seed().unwrap());
         for _ in 0..100 {
             let id = ids.next();
-            assert_eq!(header_value(id).to_str().unwrap(), id.to_string());
+            assert_eq!(id_value(id).to_str().unwrap(), id.to_string());
         }
-        assert_eq!(header_value(DecisionId(0)).to_str().unwrap(), "0".repeat(32));
+        assert_eq!(id_value(DecisionId(0)).to_str().unwrap(), "0".repeat(32));
     }
 
     #[test]

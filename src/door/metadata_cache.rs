@@ -30,13 +30,13 @@ pub struct MetadataCacheSettings {
 }
 
 /// Answers by target and caller.
-pub(super) struct MetadataCache {
+pub struct MetadataCache {
     ttl: Duration,
     reads: Cache<Key, Arc<Read>, RandomState>,
 }
 
 /// Who asks: the SHA-256 of the `Authorization` that the upstream is shown, or nobody.
-pub(super) type Asker = Option<[u8; 32]>;
+pub type Asker = Option<[u8; 32]>;
 
 /// Everything that an answer depends on: the upstream answers each caller for himself.
 #[derive(PartialEq, Eq, Hash)]
@@ -59,7 +59,9 @@ struct End {
 }
 
 impl MetadataCache {
-    pub(super) fn new(settings: MetadataCacheSettings) -> Self {
+    /// An empty cache.
+    #[must_use]
+    pub fn new(settings: MetadataCacheSettings) -> Self {
         let weight = |key: &Key, read: &Arc<Read>| {
             let body = read.end.get().and_then(|end| end.body.as_ref()).map_or(0, Bytes::len);
             u32::try_from(key.target.len() + body + ENTRY_BYTES).unwrap_or(u32::MAX)
@@ -72,7 +74,7 @@ impl MetadataCache {
 
     /// The answer at `target` for this caller: one that is at hand, one that is on its way, or else
     /// what `read` brings. Whoever reads and gives up leaves the read to the next who waits.
-    pub(super) async fn get<F: Future<Output = Option<Bytes>>>(&self, target: &str, asker: Asker, read: impl FnOnce() -> F) -> Option<Bytes> {
+    pub async fn get<F: Future<Output = Option<Bytes>>>(&self, target: &str, asker: Asker, read: impl FnOnce() -> F) -> Option<Bytes> {
         if self.ttl.is_zero() {
             return read().await;
         }
@@ -115,7 +117,7 @@ impl Read {
 }
 
 /// Who asks with this `Authorization`.
-pub(super) fn asker(authorization: Option<&HeaderValue>) -> Asker {
+pub fn asker(authorization: Option<&HeaderValue>) -> Asker {
     authorization.map(|value| Sha256::digest(value.as_bytes()).into())
 }
 

@@ -1,0 +1,38 @@
+//! What all doors have in common: what they work with, how they ask `authorize` and bring what it
+//! needs first, how a refusal reads, and the one place where a call is counted and recorded. It
+//! speaks no protocol and decides nothing.
+
+mod asking;
+mod ending;
+mod ids;
+mod metadata;
+mod metadata_cache;
+mod refusing;
+
+pub use asking::{Arrival, Asked, Supplies, ask};
+pub use ending::Ending;
+pub use ids::{Ids, draw_id, id_value};
+pub use metadata::{Metadata, MetadataAnswers};
+pub use metadata_cache::{Asker, MetadataCache, MetadataCacheSettings, asker};
+pub use refusing::{DECISION_ID, refusal_body, refusal_headers};
+
+use crate::observe::clock::WallClock;
+use crate::observe::{DecisionLog, Metrics};
+use crate::snapshot::WorldStore;
+use crate::sources::Tokens;
+use std::sync::Arc;
+
+/// What a door works with: made by the composition root, shared by all doors.
+#[derive(Clone)]
+pub struct Wiring {
+    /// The world in force.
+    pub world: Arc<WorldStore>,
+    /// Who a bearer is.
+    pub tokens: Arc<Tokens>,
+    /// Where calls are counted.
+    pub metrics: Arc<Metrics>,
+    /// Where calls are recorded.
+    pub log: Arc<DecisionLog>,
+    /// The time that calls are judged by.
+    pub clock: WallClock,
+}

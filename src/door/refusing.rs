@@ -1,0 +1,29 @@
+//! A refusal as every door gives it: the headers and the problem document (interfaces §6).
+
+use super::ids;
+use crate::authorize::{DecisionId, Refusal};
+use crate::snapshot::World;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VARY};
+
+/// The header that every answer of a door carries.
+pub const DECISION_ID: HeaderName = HeaderName::from_static("doorward-decision-id");
+
+/// The headers of a refusal, but for its framing.
+#[must_use]
+pub fn refusal_headers(id: DecisionId, refusal: &Refusal) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    headers.insert(VARY, HeaderValue::from_static("Authorization"));
+    for &(name, value) in refusal.headers() {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    headers.insert(DECISION_ID, ids::id_value(id));
+    headers
+}
+
+/// The problem document; its `instance` leads to where the decision is explained.
+#[must_use]
+pub fn refusal_body(world: &World, id: DecisionId, refusal: &Refusal) -> Vec<u8> {
+    refusal.problem(&world.settings.instance_prefix, id)
+}
