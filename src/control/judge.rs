@@ -9,6 +9,7 @@ use super::problem::{Code, Problem};
 use super::wire::{RequestId, random};
 use crate::api_map::Operation;
 use crate::authorize::{self, Call, DecisionId, Door, Identity, KeptRecord, Record, Refusal, RefusalName, Step, UpstreamMetadata, Verdict, authorize};
+use crate::door::lend;
 use crate::observe::{LogEntry, Outcome, clock};
 use crate::snapshot::World;
 use crate::token::{Algorithm, Bearer, Checks, Issuer, IssuerRules, MAX_TOKEN_BYTES, TokenError, Unverified, VerifiedToken, bearer, is_compact, verify};
@@ -17,7 +18,7 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, EXPECT, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
@@ -44,9 +45,17 @@ pub(super) async fn finish(State(plane): State<Plane>, mut request: Request, nex
     let request_id = RequestId(id.to_string());
     request.extensions_mut().insert(id);
     request.extensions_mut().insert(request_id.clone());
-    let mut response = written(&plane, next.run(request).await, &request_id);
+    let is_awaited = request.headers().contains_key(EXPECT);
+    let (head, body) = request.into_parts();
+    let (body, leftover) = lend(body);
+    let response = next.run(Request::from_parts(head, Body::new(body))).await;
+    let mut response = written(&plane, response, &request_id);
     let status = response.status();
     let headers = response.headers_mut();
+    // An answer may be made before its request was read: whoever reuses the connection must know.
+    if !leftover.is_drained(is_awaited).await {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     let mut set = |name: HeaderName, text: &str| HeaderValue::from_str(text).map(|value| headers.insert(name, value));
     // Digits and hexadecimal digits always make a header value.
     let _ = set(DECISION_ID, &request_id.0);

@@ -43,7 +43,7 @@ pub(crate) const ROOMS: &[Room] = &[
     edge("envoy", OF_A_DOOR),
     edge("forward_auth", OF_A_DOOR),
     edge("admin", OF_A_DOOR),
-    edge("control", &["store", "cases", "authorize", "snapshot", "api_map", "token", "policy", "http_client", "sources", "observe", "config"]),
+    edge("control", &["door", "store", "cases", "authorize", "snapshot", "api_map", "token", "policy", "http_client", "sources", "observe", "config"]),
     edge(
         "gateway",
         &[
