@@ -3,7 +3,8 @@
 //! written, and its request id.
 
 use super::caller::{Caller, Facts};
-use super::identity::{self, SessionType, Verdict as ZoneVerdict};
+use super::identity::SessionType;
+use super::peer::Peer;
 use super::plane::Plane;
 use super::problem::{Code, Problem};
 use super::wire::{RequestId, random};
@@ -14,15 +15,14 @@ use crate::snapshot::World;
 use crate::token::{Algorithm, Bearer, Checks, Issuer, IssuerRules, MAX_TOKEN_BYTES, TokenError, Unverified, VerifiedToken, bearer, is_compact, verify};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,7 +44,11 @@ pub(super) async fn finish(State(plane): State<Plane>, mut request: Request, nex
     let request_id = RequestId(id.to_string());
     request.extensions_mut().insert(id);
     request.extensions_mut().insert(request_id.clone());
-    let mut response = written(&plane, next.run(request).await, &request_id);
+    let answer = match has_coding(request.headers()) {
+        true => Problem::of(Code::MediaType).detail("Send the body as it is, without a content coding.").into_response(),
+        false => next.run(request).await,
+    };
+    let mut response = written(&plane, answer, &request_id);
     let status = response.status();
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, text: &str| HeaderValue::from_str(text).map(|value| headers.insert(name, value));
@@ -54,6 +58,12 @@ pub(super) async fn finish(State(plane): State<Plane>, mut request: Request, nex
     let _ = set(DURATION, &started.elapsed().as_millis().to_string());
     let _ = set(SUCCESS, if status.is_success() { "True" } else { "False" });
     response
+}
+
+/// Whether a body is compressed or the like: none is decoded here, and none is read as what it is not.
+fn has_coding(headers: &HeaderMap) -> bool {
+    let codings = headers.get_all(CONTENT_ENCODING).iter().map(|value| value.as_bytes().trim_ascii());
+    codings.into_iter().any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
 }
 
 /// A problem becomes its document; so does an error that the HTTP framework made without a body.
@@ -153,19 +163,11 @@ async fn judged(plane: &Plane, head: &Parts) -> Result<Caller, Box<Response>> {
 /// # Errors
 /// 939 for a call from an address that a network zone blocks.
 fn require_open_zone(plane: &Plane, head: &Parts, caller: &Caller) -> Result<(), Problem> {
-    let state = plane.store.state();
-    if state.network_zones.is_empty() {
-        return Ok(());
-    }
-    // Every connection has an address; where none is known nothing is let through that a zone could block.
-    let address = head.extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip());
     let session = if caller.has_personal_access_token() { SessionType::PersonalAccessToken } else { SessionType::AccessToken };
-    match identity::verdict(&state, address, session, &caller.role_names()) {
-        ZoneVerdict::Pass => Ok(()),
-        ZoneVerdict::Blocked(zone) => {
-            tracing::warn!(%address, user = caller.user(), zone, "blocked by a network zone");
-            Err(Problem::of(Code::NetworkZoneBlocks).detail("Calls from this address are blocked."))
-        }
+    let is_blocked = Peer::of(&head.extensions).is_blocked(plane, &plane.store.state(), session, (caller.user(), &caller.role_names()));
+    match is_blocked {
+        true => Err(Problem::of(Code::NetworkZoneBlocks).detail("Calls from this address are blocked.")),
+        false => Ok(()),
     }
 }
 

@@ -17,6 +17,7 @@ mod listing;
 mod oauth;
 mod openapi;
 mod parameters;
+mod peer;
 mod plane;
 mod problem;
 mod publication;
