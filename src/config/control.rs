@@ -1,8 +1,8 @@
 //! `[control]`: the control plane.
 
-use super::{LateSecret, Secret};
 use super::reader::Section;
 use super::values::{duration_or, host_url, listen, path, some_text};
+use super::{LateSecret, Secret};
 use crate::token::Algorithm;
 use http::Uri;
 use std::net::SocketAddr;

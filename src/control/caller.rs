@@ -289,13 +289,11 @@ pub(super) mod testing {
         let none = json!({"id": {"code": "own"}, "grant": "Allow",
             "selectors": [{"matchAllSelectorDefinition": {"actions": [{"scope": "default", "activity": "Any", "entity": "Portfolio"}]}}]});
         let one = json!({"identityRestriction": {"code": "abc"}});
-        let covering = json!({"restrictionSelectors": [{"matchAllSelectorDefinition": {"actions": [{"scope": "default", "activity": "Any", "entity": "Portfolio"}]}}]});
-        for (own, expected) in [
-            (none, [true, true]),
-            (about("Allow", &one), [true, false]),
-            (about("Deny", &one), [false, true]),
-            (about("Deny", &covering), [false, false]),
-        ] {
+        let covering =
+            json!({"restrictionSelectors": [{"matchAllSelectorDefinition": {"actions": [{"scope": "default", "activity": "Any", "entity": "Portfolio"}]}}]});
+        for (own, expected) in
+            [(none, [true, true]), (about("Allow", &one), [true, false]), (about("Deny", &one), [false, true]), (about("Deny", &covering), [false, false])]
+        {
             let role = json!({"id": {"code": "own"}, "roleHierarchyIndex": 2, "resource": {"policyIdRoleResource": {"policies": [{"code": "own"}]}}});
             let user = json!({"id": "00u1", "login": "a@b.c", "type": "Personal", "status": "ACTIVE", "roles": [{"code": "own"}]});
             let snapshot = json!({"schema": "doorward.snapshot/1", "revision": 1, "issuedAt": "2026-11-21T12:00:00Z", "users": [user], "roles": [role], "policies": [own]});

@@ -117,7 +117,10 @@ async fn judged(plane: &Plane, head: &Parts) -> Result<Caller, Box<Response>> {
     let answer = |problem: Problem| Box::new(problem.into_response());
     let world = plane.world().await.map_err(answer)?;
     let now = clock::now();
-    let identity = identify(plane, &head.headers, now).map_err(answer)?;
+    let identity = match plane.foreign_tokens.identify(&plane.store.state(), &head.headers, now).await {
+        Some(identity) => identity,
+        None => identify(plane, &head.headers, now).map_err(answer)?,
+    };
     let decision_id = head.extensions.get::<DecisionId>().copied().unwrap_or(DecisionId(0));
     let target = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let call = Call {

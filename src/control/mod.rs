@@ -9,6 +9,7 @@ mod bootstrap;
 mod caller;
 mod console;
 mod defaults;
+mod foreign_tokens;
 mod identity;
 mod import;
 mod insights;

@@ -2,6 +2,7 @@
 //! callers by, its settings.
 
 use super::caller::Caller;
+use super::foreign_tokens::ForeignTokens;
 use super::insights::OwnDecisions;
 use super::oauth::OAuth;
 use super::oauth::signing::token_keys;
@@ -66,6 +67,8 @@ pub(super) struct Parts {
     pub(super) own_decisions: OwnDecisions,
     /// What is counted.
     pub(super) metrics: Arc<Metrics>,
+    /// Tokens of external token issuers.
+    pub(super) foreign_tokens: ForeignTokens,
     /// Passwords, keys and what seals them.
     pub(super) oauth: OAuth,
     /// The configuration.
@@ -203,6 +206,7 @@ pub(super) async fn serving(publication: Publication) -> Plane {
         in_force: watch::Sender::new(0),
         publication,
         settings: Settings { public_url: "http://127.0.0.1:9910".to_owned(), sidecars: Vec::new(), network_zones: true },
+        foreign_tokens: ForeignTokens::default(),
         oauth: super::oauth::testing::oauth(),
         keys: Mutex::new(None),
     })

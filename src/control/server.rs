@@ -1,6 +1,7 @@
 //! The control plane as a server: its rooms put together, bound and served.
 
 use super::bootstrap::{FirstAccount, OwnerLink, bootstrap, is_owned, set_up_path};
+use super::foreign_tokens::ForeignTokens;
 use super::import::{self, ImportError};
 use super::insights::OwnDecisions;
 use super::oauth::{OAuth, credentials};
@@ -297,7 +298,8 @@ fn compose(config: &config::Control, store: Arc<Store>, settings: Settings, task
     let (publisher, publication) = Publisher::new(following);
     let (own_decisions, writer) = OwnDecisions::new(Arc::clone(&store));
     tasks.spawn(writer.run());
-    let parts = Parts { store, world, in_force, settings, keys: Mutex::new(None), oauth, publication, own_decisions, metrics };
+    let (keys, foreign_tokens) = (Mutex::new(None), ForeignTokens::default());
+    let parts = Parts { store, world, in_force, settings, keys, foreign_tokens, oauth, publication, own_decisions, metrics };
     Ok((Plane::new(parts), publisher))
 }
 

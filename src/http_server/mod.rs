@@ -1,6 +1,8 @@
 //! The server under doors that are made with the HTTP framework: HTTP/1.1 on plain TCP, with a bound on
-//! connections and a time for each head and body to come. It knows no route, and reads no request itself.
+//! connections, and a time for heads and bodies to come and for answers to be taken. It knows no route, and
+//! reads no request itself.
 
+mod stream;
 mod timely;
 
 use axum::Router;
@@ -18,6 +20,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use stream::ClientStream;
 use timely::Timely;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -39,7 +42,7 @@ pub struct Limits {
     pub connections: usize,
     /// How long a request's head may take to come, and how long a connection may wait for the next one.
     pub head_time: Duration,
-    /// How long a body may take to come, from when it is read.
+    /// How long a body may take to come, from when it is read, and how long a client may take nothing of its answer.
     pub body_time: Duration,
     /// The longest head, in bytes; at least 8192.
     pub head_bytes: usize,
@@ -117,7 +120,7 @@ async fn connection(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, mu
         request.extensions_mut().insert(ConnectInfo(peer));
         routes.call(request)
     });
-    let mut connection = pin!(shared.builder.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(shared.builder.serve_connection(TokioIo::new(ClientStream::new(stream, shared.body_time)), service));
     tokio::select! {
         _ = connection.as_mut() => return,
         _ = stopped.wait_for(|stopped| *stopped) => connection.as_mut().graceful_shutdown(),

@@ -26,7 +26,8 @@ async fn start(connections: usize) -> Running {
         "late but whole"
     };
     let told = |ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() };
-    let router = Router::new().route("/", get(told)).route("/slow", get(slow)).route("/body", post(whole));
+    let router =
+        Router::new().route("/", get(told)).route("/slow", get(slow)).route("/body", post(whole)).route("/long", get(|| async { vec![0_u8; 64 << 20] }));
     let limits = Limits { connections, head_time: BRIEF, body_time: BRIEF, head_bytes: 8192, overloaded: Bytes::from_static(b"{}") };
     let (stop, stopped) = oneshot::channel();
     let served = tokio::spawn(Server::new(router, &limits).serve(listener, async { drop(stopped.await) }));
@@ -111,4 +112,18 @@ async fn a_server_that_is_told_to_stop_finishes_running_answers_and_waits_for_no
     assert!(said.ends_with("late but whole"), "{said}");
     tokio::time::timeout(Duration::from_secs(20), server.served).await.unwrap().unwrap();
     assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+#[tokio::test]
+async fn who_takes_nothing_of_an_answer_gives_the_place_up() {
+    let server = start(1).await;
+    let mut greedy = TcpStream::connect(server.address).await.unwrap();
+    greedy.write_all(b"GET /long HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut byte = [0];
+    greedy.read_exact(&mut byte).await.unwrap();
+    let began = Instant::now();
+    while exchange(server.address, ASK).await.0.starts_with("HTTP/1.1 503") {
+        assert!(began.elapsed() < Duration::from_secs(20), "the place is not given up");
+    }
+    assert!(began.elapsed() >= BRIEF / 2);
 }

@@ -1,11 +1,14 @@
 use super::*;
 use crate::config::Config;
+use crate::control::foreign_tokens::tests::{entered, issuer};
 use crate::control::identity::SessionType;
+use crate::token::forge::Forge;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
-const BOOTSTRAP: &str = "bootstrap = { login = 'owner@example.com', type = 'Service', password = { env = 'PASSWORD' }, client_id = 'first', client_secret = { env = 'SECRET' } }";
+const BOOTSTRAP: &str =
+    "bootstrap = { login = 'owner@example.com', type = 'Service', password = { env = 'PASSWORD' }, client_id = 'first', client_secret = { env = 'SECRET' } }";
 
 fn configured(directory: &tempfile::TempDir, more: &str, environment: &[(&str, &str)]) -> config::Control {
     let store = directory.path().join("control.db");
@@ -120,5 +123,30 @@ async fn a_filter_may_be_as_long_as_is_said_however_it_is_escaped() {
     let filter = "%27".repeat(16_384);
     assert!(ask(&format!("/access/api/policies/page?filter={filter}")).await.starts_with("HTTP/1.1 401"), "it is a question of the token");
     assert!(ask(&format!("/access/api/policies/page?filter={filter}{}", "a".repeat(8_192))).await.starts_with("HTTP/1.1 414"));
+    served.abort();
+}
+
+#[tokio::test]
+async fn a_token_of_an_entered_issuer_opens_the_apis_to_the_user_that_it_names() {
+    let directory = tempfile::tempdir().unwrap();
+    let secrets = [("PASSWORD", "correct horse battery"), ("SECRET", "s3cret-of-the-first")];
+    let control = Control::start(&configured(&directory, BOOTSTRAP, &secrets)).await.unwrap();
+    let (address, plane) = (control.listening()[0], control.plane.clone());
+    let served = tokio::spawn(control.run(std::future::pending()));
+    let forge = Forge::ed25519("one");
+    let foreign = issuer(&forge).await;
+    let ask = async |login: &str| {
+        let end = clock::now().as_second() + 600;
+        let token = forge.token(&serde_json::json!({ "iss": foreign.url, "aud": "lusid", "sub": "x", "mail": login, "exp": end }));
+        let head = format!("GET /identity/api/me HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\r\n");
+        asked(address, &head).await
+    };
+    assert!(ask("owner@example.com").await.starts_with("HTTP/1.1 401"), "the issuer is not entered");
+    let author = Author { user: "00u0".to_owned(), operation: "Test".to_owned(), request: String::new() };
+    let own = entered("foreign", &foreign.url, Some(serde_json::json!({ "userId": "sub", "login": "mail" })));
+    plane.write_as(&author, |draft| Ok(draft.put(own))).await.unwrap();
+    let answer = ask("owner@example.com").await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("owner@example.com"), "{answer}");
+    assert!(ask("stranger@example.com").await.starts_with("HTTP/1.1 403"));
     served.abort();
 }
