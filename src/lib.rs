@@ -22,6 +22,8 @@ pub mod admin;
 pub mod sources;
 // The one client for key sets and snapshots.
 pub mod http_client;
+// The server under doors that are made with the HTTP framework.
+pub mod http_server;
 // Metrics, decision log, clock.
 pub mod observe;
 // The configuration: file and environment → checked values.

@@ -60,6 +60,15 @@ enum Command {
     Health(serve::HealthArguments),
 }
 
+/// An error with its causes, those that it does not tell itself.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
+        "" => cause,
+        _ if told.contains(&cause) => told,
+        _ => format!("{told}: {cause}"),
+    })
+}
+
 /// Runs a command; its errors are printed, one per line.
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
@@ -83,8 +92,20 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // Nobody is left to be told when standard error is gone.
-            let _ = writeln!(std::io::stderr(), "{error:#}");
+            let _ = writeln!(std::io::stderr(), "{}", told(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::told;
+    use anyhow::Context;
+
+    #[test]
+    fn a_cause_that_was_told_is_not_told_again() {
+        let error = Err::<(), _>(std::io::Error::other("it is full")).context("`a`: it is full").context("cannot write").unwrap_err();
+        assert_eq!(told(&error), "cannot write: `a`: it is full");
     }
 }

@@ -1,8 +1,8 @@
 //! `[control]`: the control plane.
 
-use super::Secret;
 use super::reader::Section;
 use super::values::{duration_or, host_url, listen, path, some_text};
+use super::{LateSecret, Secret};
 use crate::token::Algorithm;
 use http::Uri;
 use std::net::SocketAddr;
@@ -21,6 +21,10 @@ pub struct Control {
     pub listen: Vec<SocketAddr>,
     /// What tokens, links and instances are made of; without a path. None = the first address it listens on.
     pub public_url: Option<Uri>,
+    /// Connections that it serves at once.
+    pub max_connections: usize,
+    /// Whether network zones are applied.
+    pub network_zones: bool,
     /// What it remembers by.
     pub store: Store,
     /// What private keys and secrets in the store are sealed with.
@@ -52,9 +56,9 @@ pub struct Bootstrap {
     /// The kind of account.
     pub account_type: AccountType,
     /// Its password.
-    pub password: Secret,
+    pub password: LateSecret,
     /// A first application, with its secret.
-    pub client: Option<(Box<str>, Secret)>,
+    pub client: Option<(Box<str>, LateSecret)>,
 }
 
 /// The kind of an account.
@@ -74,6 +78,8 @@ impl Control {
         let control = Self {
             listen: listen(&section, "127.0.0.1:9910"),
             public_url,
+            max_connections: section.number_or("max_connections", 1, 1_000),
+            network_zones: section.boolean_or("network_zones", true),
             store: store.unwrap_or_else(|| Store::Sqlite("doorward.db".into())),
             encryption_key: encryption_key(&section),
             token_algorithm: section.parsed("token_algorithm", "write \"EdDSA\" or \"RS256\"", token_algorithm).unwrap_or(Algorithm::EdDsa),
@@ -121,9 +127,9 @@ impl Bootstrap {
             _ => None,
         };
         let login = section.parsed("login", "write a login", some_text);
-        let password = section.secret("password");
+        let password = section.late_secret("password");
         let account_type = section.parsed("type", "write \"Personal\" or \"Service\"", kind);
-        let client = (section.parsed("client_id", "write a client id", some_text), section.secret("client_secret"));
+        let client = (section.parsed("client_id", "write a client id", some_text), section.late_secret("client_secret"));
         for (key, is_there) in [("login", login.is_some()), ("password", password.is_some())] {
             if !is_there {
                 section.problem(key, "is needed for the first account, write it");

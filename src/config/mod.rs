@@ -20,7 +20,7 @@ pub use control::{AccountType, Bootstrap, Control, Store};
 pub use environment::process_environment;
 pub use issuers::{Issuer, case_rules};
 pub use observing::{Decisions, OnFull, Shadow, ShadowMode, Sink, When};
-pub use secret::Secret;
+pub use secret::{LateSecret, Secret};
 pub use sections::{Admin, Api, Engine, Envoy, ForwardAuth, Limits, MetadataCache, Proxy, Snapshot, Tls};
 
 use crate::snapshot;

@@ -2,7 +2,7 @@
 //! default takes its part, and the reading goes on; a key that nobody asked for is unknown.
 
 use super::environment::Environment;
-use super::{ConfigError, Problem, Secret};
+use super::{ConfigError, LateSecret, Problem, Secret};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use toml::{Table, Value};
@@ -183,15 +183,24 @@ impl<'r> Section<'r> {
 
     /// A secret, where one is given.
     pub(super) fn secret(&self, key: &str) -> Option<Secret> {
+        self.secret_by(key, Secret::read, Secret::plain)
+    }
+
+    /// A secret that is not always needed, where one is given.
+    pub(super) fn late_secret(&self, key: &str) -> Option<LateSecret> {
+        self.secret_by(key, LateSecret::read, LateSecret::plain)
+    }
+
+    fn secret_by<T>(&self, key: &str, read: fn(&Section<'_>) -> Option<T>, plain: fn(&Value) -> Result<T, String>) -> Option<T> {
         let path = self.path_of(key);
         let is_table = self.table.and_then(|table| table.get(key)).is_some_and(Value::is_table);
         if is_table || self.reader.environment.has_below(&path) {
             let source = self.section(key)?;
-            let secret = Secret::read(&source);
+            let secret = read(&source);
             source.finish();
             return secret;
         }
-        self.read(key, Shape::Text, Secret::plain)
+        self.read(key, Shape::Text, plain)
     }
 
     /// An array of secrets, or a single one.
@@ -219,10 +228,15 @@ impl<'r> Section<'r> {
 
     /// Notes what is wrong with `key`.
     pub(super) fn problem(&self, key: &str, message: impl Into<String>) {
+        let problem = self.problem_of(key, message);
+        self.reader.problems.borrow_mut().push(problem);
+    }
+
+    /// What is wrong with `key`, to be told later if at all.
+    pub(super) fn problem_of(&self, key: &str, message: impl Into<String>) -> Problem {
         let path = self.path_of(key);
         let variable = self.reader.environment.origin(&path);
-        let problem = Problem { origin: variable.unwrap_or(&self.reader.file).into(), path, message: message.into() };
-        self.reader.problems.borrow_mut().push(problem);
+        Problem { origin: variable.unwrap_or(&self.reader.file).into(), path, message: message.into() }
     }
 
     /// Notes every key of the table that nobody asked for.

@@ -1,5 +1,6 @@
 //! Secrets: a text that no `Debug`, log or error shows.
 
+use super::Problem;
 use super::reader::Section;
 use std::fmt;
 use toml::Value;
@@ -16,28 +17,9 @@ impl Secret {
     }
 
     /// `{ file = "…" }` (one line break at its end is not part of it) or `{ env = "…" }`.
-    pub(super) fn read(source: &Section<'_>) -> Option<Self> {
-        let (file, variable) = (source.text("file"), source.text("env"));
-        match (file, variable) {
-            (Some(path), None) => match std::fs::read_to_string(&path) {
-                Ok(text) => Self::require(source, "file", text.strip_suffix('\n').unwrap_or(&text)),
-                Err(error) => {
-                    source.problem("file", format!("`{path}` cannot be read: {error}, write the path of the secret"));
-                    None
-                }
-            },
-            (None, Some(name)) => match source.variable(&name) {
-                Some(text) => Self::require(source, "env", &text),
-                None => {
-                    source.problem("env", format!("the variable `{name}` is not set, set it"));
-                    None
-                }
-            },
-            _ => {
-                source.problem("file", "a secret has either `file` or `env`, write one of them");
-                None
-            }
-        }
+    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
+        let found = Source::of(section)?.secret(section);
+        found.map_err(|(key, message)| section.problem(key, message)).ok()
     }
 
     /// A secret that stands in the configuration itself. A wrong value is not repeated in the message.
@@ -47,14 +29,71 @@ impl Secret {
             _ => Err("is no secret, write `{ file = \"…\" }`, `{ env = \"…\" }` or a text".into()),
         }
     }
+}
 
-    fn require(source: &Section<'_>, key: &str, text: &str) -> Option<Self> {
-        let text = text.strip_suffix('\r').unwrap_or(text);
-        if text.is_empty() {
-            source.problem(key, "the secret is empty, put it there");
-            return None;
+/// A secret that is needed in some cases only: where it cannot be had, that is a mistake for whoever needs it.
+#[derive(Clone, Debug)]
+pub struct LateSecret(Result<Secret, Problem>);
+
+impl LateSecret {
+    /// The secret.
+    ///
+    /// # Errors
+    /// Where it was looked for, and what was wrong there.
+    pub fn need(&self) -> Result<&Secret, &Problem> {
+        self.0.as_ref()
+    }
+
+    /// As [`Secret::read`], but a secret that is not there is noted in the value.
+    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
+        let found = Source::of(section)?.secret(section);
+        Some(Self(found.map_err(|(key, message)| section.problem_of(key, message))))
+    }
+
+    /// As [`Secret::plain`].
+    pub(super) fn plain(value: &Value) -> Result<Self, String> {
+        Secret::plain(value).map(|secret| Self(Ok(secret)))
+    }
+}
+
+/// Where a secret is.
+enum Source {
+    File(String),
+    Variable(String),
+}
+
+impl Source {
+    fn of(section: &Section<'_>) -> Option<Self> {
+        match (section.text("file"), section.text("env")) {
+            (Some(path), None) => Some(Self::File(path)),
+            (None, Some(name)) => Some(Self::Variable(name)),
+            _ => {
+                section.problem("file", "a secret has either `file` or `env`, write one of them");
+                None
+            }
         }
-        Some(Self(text.into()))
+    }
+
+    /// The secret that is there, or the key that led nowhere with the reason.
+    fn secret(&self, section: &Section<'_>) -> Result<Secret, (&'static str, String)> {
+        match self {
+            Self::File(path) => {
+                let text = std::fs::read_to_string(path);
+                let text = text.map_err(|error| ("file", format!("`{path}` cannot be read: {error}, write the path of the secret")))?;
+                some_secret("file", text.strip_suffix('\n').unwrap_or(&text))
+            }
+            Self::Variable(name) => {
+                let text = section.variable(name).ok_or_else(|| ("env", format!("the variable `{name}` is not set, set it")))?;
+                some_secret("env", &text)
+            }
+        }
+    }
+}
+
+fn some_secret(key: &'static str, text: &str) -> Result<Secret, (&'static str, String)> {
+    match text.strip_suffix('\r').unwrap_or(text) {
+        "" => Err((key, "the secret is empty, put it there".to_owned())),
+        text => Ok(Secret(text.into())),
     }
 }
 

@@ -224,7 +224,19 @@ fn secrets_come_from_files_and_variables_and_are_never_shown() {
     assert_eq!(config.snapshot.token.unwrap().expose(), "canary-file");
     let control = config.control.unwrap();
     assert_eq!(control.sidecar_tokens.iter().map(Secret::expose).collect::<Vec<_>>(), ["canary-variable", "canary-plain"]);
-    assert_eq!(control.bootstrap.unwrap().client.unwrap().1.expose(), "canary-client");
+    assert_eq!(control.bootstrap.unwrap().client.unwrap().1.need().unwrap().expose(), "canary-client");
+}
+
+#[test]
+fn secrets_of_the_first_start_are_missed_only_by_who_needs_them() {
+    let text = "[control]\nbootstrap = { login = 'o', password = { env = 'UNSET' }, client_id = 'c', client_secret = { file = '/nowhere/s' } }";
+    let bootstrap = under(text, &[]).unwrap().control.unwrap().bootstrap.unwrap();
+    let told = bootstrap.password.need().unwrap_err().to_string();
+    assert!(told.ends_with("control.bootstrap.password.env: the variable `UNSET` is not set, set it"), "{told}");
+    let told = bootstrap.client.unwrap().1.need().unwrap_err().to_string();
+    assert!(told.contains("control.bootstrap.client_secret.file: `/nowhere/s` cannot be read"), "{told}");
+    assert!(problems("[control]\nbootstrap = { login = 'o', password = { file = 'a', env = 'b' } }")[0].contains("either `file` or `env`"));
+    assert!(problem("[control]\nbootstrap = { login = 'o' }").starts_with("control.bootstrap.password: is needed for the first account"));
 }
 
 #[test]

@@ -69,8 +69,8 @@ async fn received<S: Send + Sync>(request: Request, state: &S) -> Result<Option<
     if bytes.is_empty() {
         return Ok(None);
     }
-    if media_type.as_deref().is_some_and(|name| !is_json(name)) {
-        return Err(Problem::of(Code::MediaType).detail("Send the body as application/json."));
+    if media_type.as_deref().is_some_and(|name| !is_json(name) || !is_utf8(name)) {
+        return Err(Problem::of(Code::MediaType).detail("Send the body as application/json, in UTF-8."));
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| Problem::invalid().field("", "The body is not UTF-8."))?;
     understand(text).map(Some)
@@ -91,6 +91,12 @@ impl RejectionStatus for axum::extract::rejection::BytesRejection {
 fn is_json(media_type: &str) -> bool {
     let name = media_type.split(';').next().unwrap_or_default().trim();
     matches!(name, "application/json" | "text/json" | "application/x-www-form-urlencoded" | "") || (name.starts_with("application/") && name.ends_with("+json"))
+}
+
+/// Whether a media type in lower case names no other charset than UTF-8, or what is UTF-8 too.
+fn is_utf8(media_type: &str) -> bool {
+    let mut parameters = media_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    parameters.all(|(name, value)| name.trim() != "charset" || matches!(value.trim().trim_matches('"'), "utf-8" | "utf8" | "us-ascii"))
 }
 
 /// A text as JSON, or as JSON5 where it is not.
@@ -211,9 +217,31 @@ fn validator<T: ToSchema + 'static>() -> Result<Arc<Validator>, Problem> {
 fn compile<T: ToSchema>() -> Option<Validator> {
     let mut named: Vec<(String, RefOr<Schema>)> = vec![(T::name().into_owned(), <T as PartialSchema>::schema())];
     T::schemas(&mut named);
-    let schemas: serde_json::Map<String, Value> = named.into_iter().filter_map(|(name, schema)| Some((name, serde_json::to_value(schema).ok()?))).collect();
+    let mut schemas: serde_json::Map<String, Value> = named.into_iter().filter_map(|(name, schema)| Some((name, serde_json::to_value(schema).ok()?))).collect();
+    schemas.values_mut().for_each(bound_integers);
     let document = json!({ "$ref": format!("#/components/schemas/{}", T::name()), "components": { "schemas": schemas } });
     jsonschema::options().with_draft(jsonschema::Draft::Draft202012).should_validate_formats(true).build(&document).ok()
+}
+
+/// Says of every integer in a schema how large it may be: by their formats the validator does not ask.
+fn bound_integers(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(bound_integers),
+        Value::Object(members) => {
+            members.values_mut().for_each(bound_integers);
+            let format = members.get("format").and_then(Value::as_str);
+            let bounds = match format {
+                Some("int32") => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
+                Some("int64") => Some((i64::MIN, i64::MAX)),
+                _ => None,
+            };
+            if let Some((least, most)) = bounds {
+                members.entry("minimum").or_insert(least.into());
+                members.entry("maximum").or_insert(most.into());
+            }
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]
@@ -255,6 +283,52 @@ mod tests {
         assert_eq!(errors("{'code': 'abc', 'first': {'index': 0}}"), ["first.index"]);
         assert_eq!(errors("{'code': 'abc', 'first': {}}"), ["first.index"]);
         assert_eq!(errors("{'code': 'abc', 'first': 5}"), ["first"]);
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_is_named_by_its_field() {
+        #[derive(Debug, Deserialize, ToSchema)]
+        #[expect(dead_code, reason = "it is read, not looked at")]
+        struct Numbers {
+            small: Option<i32>,
+            large: Vec<i64>,
+            revision: Option<u64>,
+        }
+        let fields = |text: &str| -> Vec<String> {
+            let problem = read::<Numbers>(&understand(text).unwrap()).unwrap_err();
+            problem.errors().keys().cloned().collect()
+        };
+        assert_eq!(fields("{'small': 2147483648, 'large': [9223372036854775808, 1]}"), ["large[0]", "small"]);
+        assert_eq!(fields("{'small': 1e30, 'large': [-1e30], 'revision': -1}"), ["large[0]", "revision", "small"]);
+        assert!(read::<Numbers>(&json!({ "small": i32::MIN, "large": [i64::MAX, i64::MIN], "revision": 0 })).is_ok());
+    }
+
+    #[test]
+    fn another_charset_is_not_read_as_utf_8() {
+        for (media_type, expected) in [
+            ("application/json", true),
+            ("application/json; charset=utf-8", true),
+            ("application/json;charset=\"utf-8\"", true),
+            ("application/json; version=1", true),
+            ("application/json; charset=utf-16", false),
+            ("text/json; x=y; charset=iso-8859-1", false),
+        ] {
+            assert_eq!(is_utf8(media_type), expected, "{media_type}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_told_once() {
+        let problem = read::<Flattened>(&json!([])).unwrap_err();
+        assert_eq!(problem.errors().values().map(Vec::len).collect::<Vec<_>>(), [1], "{problem:?}");
+    }
+
+    #[derive(Debug, Deserialize, ToSchema)]
+    #[expect(dead_code, reason = "it is read, not looked at")]
+    struct Flattened {
+        code: String,
+        #[serde(flatten)]
+        part: Part,
     }
 
     #[test]

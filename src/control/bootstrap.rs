@@ -14,6 +14,29 @@ use std::collections::BTreeMap;
 /// Who the owner is where nobody says it.
 const OWNER: &str = "owner@localhost";
 
+/// The domain owner as the configuration has it, with the secrets that are needed now.
+pub(super) struct FirstAccount<'c> {
+    config: &'c config::Bootstrap,
+    password: &'c str,
+    /// A first application: its id and its secret.
+    client: Option<(&'c str, &'c str)>,
+}
+
+impl<'c> FirstAccount<'c> {
+    /// # Errors
+    /// The secret that cannot be had.
+    pub(super) fn of(config: &'c config::Bootstrap) -> Result<Self, config::Problem> {
+        let secret = |secret: &'c config::LateSecret| secret.need().map(config::Secret::expose).map_err(Clone::clone);
+        let client = config.client.as_ref().map(|(id, own)| Ok::<_, config::Problem>((&**id, secret(own)?))).transpose()?;
+        Ok(Self { config, password: secret(&config.password)?, client })
+    }
+}
+
+/// Whether there is an administrator, so that no first account will be made.
+pub(super) fn is_owned(state: &State) -> bool {
+    administrators(state).next().is_some()
+}
+
 /// A link by which the domain owner sets a password.
 pub(super) struct OwnerLink {
     /// The whole URL; it is told once.
@@ -27,9 +50,9 @@ pub(super) struct OwnerLink {
 ///
 /// # Errors
 /// When the store does not answer, or no secrets can be made.
-pub(super) async fn bootstrap(plane: &Plane, owner: Option<&config::Bootstrap>) -> Result<Option<OwnerLink>, Problem> {
+pub(super) async fn bootstrap(plane: &Plane, owner: Option<&FirstAccount<'_>>) -> Result<Option<OwnerLink>, Problem> {
     let password = match owner {
-        Some(owner) => Some(plane.oauth.passwords.configured(owner.password.expose()).await?),
+        Some(owner) => Some(plane.oauth.passwords.configured(owner.password).await?),
         None => None,
     };
     let author = Author { user: "doorward".to_owned(), operation: "bootstrap".to_owned(), request: String::new() };
@@ -38,15 +61,15 @@ pub(super) async fn bootstrap(plane: &Plane, owner: Option<&config::Bootstrap>) 
             defaults::lay_out(draft).map_err(|error| broken(&error))?;
         }
         // What was taken over from a snapshot may have users, and none of them an administrator.
-        if administrators(draft).next().is_none() {
-            let user = domain_owner(owner, draft.now())?;
+        if !is_owned(draft) {
+            let user = domain_owner(owner.map(|owner| owner.config), draft.now())?;
             let id = user.id.clone();
             draft.put(user);
             if let Some(password) = password {
                 credentials::set_password(draft, &id, password)?;
             }
-            if let Some((client_id, secret)) = owner.and_then(|owner| owner.client.as_ref()) {
-                let application = applications::new(&plane.oauth.vault, client_id, "The first application", secret.expose())?;
+            if let Some((client_id, secret)) = owner.and_then(|owner| owner.client) {
+                let application = applications::new(&plane.oauth.vault, client_id, "The first application", secret)?;
                 draft.put(application);
             }
         }

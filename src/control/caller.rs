@@ -15,7 +15,7 @@ use crate::store::{Author, Policy, PolicyCollection, ScopedId, State};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The application of the Access API's own policies.
 const APPLICATION: &str = "Access";
@@ -42,7 +42,14 @@ impl Activity {
 
 /// One who asks; cheap to clone.
 #[derive(Clone)]
-pub(super) struct Caller(Arc<Facts>);
+pub(super) struct Caller(Arc<Known>);
+
+/// What is known of a caller, and what was found out: whether they read whatever policy and collection there is.
+struct Known {
+    facts: Facts,
+    reads_every_policy: OnceLock<bool>,
+    reads_every_collection: OnceLock<bool>,
+}
 
 /// What is known of a caller.
 pub(super) struct Facts {
@@ -70,38 +77,38 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
 impl Caller {
     pub(super) fn new(facts: Facts) -> Self {
-        Self(Arc::new(facts))
+        Self(Arc::new(Known { facts, reads_every_policy: OnceLock::new(), reads_every_collection: OnceLock::new() }))
     }
 
     /// The user's id.
     pub(super) fn user(&self) -> &str {
-        self.0.user.user_id()
+        self.0.facts.user.user_id()
     }
 
     /// `jti` and end of the access token they came by.
     pub(super) fn token(&self) -> Option<(&str, jiff::Timestamp)> {
-        self.0.token.as_ref().map(|(id, end)| (&**id, *end))
+        self.0.facts.token.as_ref().map(|(id, end)| (&**id, *end))
     }
 
     /// Whether they came by a personal access token.
     pub(super) fn has_personal_access_token(&self) -> bool {
-        self.0.by_personal_access_token
+        self.0.facts.by_personal_access_token
     }
 
     /// The feature that is executed, `application/code`.
     pub(super) fn feature(&self) -> &str {
-        &self.0.feature
+        &self.0.facts.feature
     }
 
     /// The application of that feature.
     pub(super) fn application(&self) -> &str {
-        self.0.feature.split('/').next().unwrap_or_default()
+        self.0.facts.feature.split('/').next().unwrap_or_default()
     }
 
     /// In whose name changes are written down.
     pub(super) fn author(&self) -> Author {
-        let operation = self.0.feature.split_once('/').map_or(&*self.0.feature, |(_, code)| code);
-        Author { user: self.user().to_owned(), operation: operation.to_owned(), request: self.0.request.to_string() }
+        let operation = self.0.facts.feature.split_once('/').map_or(&*self.0.facts.feature, |(_, code)| code);
+        Author { user: self.user().to_owned(), operation: operation.to_owned(), request: self.0.facts.request.to_string() }
     }
 
     /// `scope/code` of the roles in force, the strongest first.
@@ -116,12 +123,13 @@ impl Caller {
 
     /// Whether a policy may be shown.
     pub(super) fn sees_policy(&self, policy: &Policy) -> bool {
-        self.sees("Policy", &policy.id, document(policy).as_ref())
+        // Reading the document takes time, and lists are long.
+        *self.0.reads_every_policy.get_or_init(|| self.reads_every("Policy")) || self.sees("Policy", &policy.id, document(policy).as_ref())
     }
 
     /// Whether a collection may be shown.
     pub(super) fn sees_collection(&self, collection: &PolicyCollection) -> bool {
-        self.sees("PolicyCollection", &collection.id, None)
+        *self.0.reads_every_collection.get_or_init(|| self.reads_every("PolicyCollection")) || self.sees("PolicyCollection", &collection.id, None)
     }
 
     /// # Errors
@@ -149,6 +157,13 @@ impl Caller {
         Ok(())
     }
 
+    /// Whether they are an administrator, or nothing speaks of reading it, for or against.
+    fn reads_every(&self, entity: &str) -> bool {
+        let subject = self.subject();
+        let is_spoken_of = subject.could_grant(APPLICATION, "Read", entity) || subject.could_deny(APPLICATION, "Read", entity);
+        self.is_administrator() || !is_spoken_of
+    }
+
     fn sees(&self, entity: &str, id: &ScopedId, document: Option<&PolicyDocument>) -> bool {
         let decision = self.subject().decide(&question(Activity::Read, entity, &parts(id), document));
         // Nothing speaks of it, and nothing speaks of reading any policy at all.
@@ -165,17 +180,17 @@ impl Caller {
 
     /// The policies that they are judged by.
     pub(super) fn policies(&self) -> &Policies {
-        &self.0.world.snapshot.policies
+        &self.0.facts.world.snapshot.policies
     }
 
     /// What policies see of them at a call with these headers that executes a feature, by application and code; none = it is not known which.
     pub(super) fn subject_at<'a>(&'a self, headers: &'a dyn HeaderSource, feature: Option<(&'a str, &'a str)>) -> Subject<'a> {
-        let context = Context { now: clock::now(), headers, claims: self.0.user.claims(), scopes: self.0.user.scopes(), feature };
-        Subject::new(self.policies(), self.0.user.roles(self.policies()), context)
+        let context = Context { now: clock::now(), headers, claims: self.0.facts.user.claims(), scopes: self.0.facts.user.scopes(), feature };
+        Subject::new(self.policies(), self.0.facts.user.roles(self.policies()), context)
     }
 
     fn subject(&self) -> Subject<'_> {
-        self.subject_at(&NoHeaders, self.0.feature.split_once('/'))
+        self.subject_at(&NoHeaders, self.0.facts.feature.split_once('/'))
     }
 }
 
@@ -262,6 +277,37 @@ pub(super) mod testing {
             "roles": [{"scope": "LUSID_SYSTEM", "code": "lusid-administrator"}]});
         let snapshot = json!({"schema": "doorward.snapshot/1", "revision": 1, "issuedAt": "2026-11-21T12:00:00Z", "users": [user]});
         caller(&snapshot, "00uadministrator00001")
+    }
+
+    #[test]
+    fn what_is_found_out_once_is_what_would_be_found_out_of_each_policy() {
+        let about = |grant: &str, condition: &Value| {
+            let mut selector = json!({"actions": [{"scope": "default", "activity": "Read", "entity": "Policy"}]});
+            selector.as_object_mut().unwrap().extend(condition.as_object().unwrap().clone());
+            json!({"id": {"code": "own"}, "grant": grant, "selectors": [{"policySelectorDefinition": selector}]})
+        };
+        let none = json!({"id": {"code": "own"}, "grant": "Allow",
+            "selectors": [{"matchAllSelectorDefinition": {"actions": [{"scope": "default", "activity": "Any", "entity": "Portfolio"}]}}]});
+        let one = json!({"identityRestriction": {"code": "abc"}});
+        let covering =
+            json!({"restrictionSelectors": [{"matchAllSelectorDefinition": {"actions": [{"scope": "default", "activity": "Any", "entity": "Portfolio"}]}}]});
+        for (own, expected) in
+            [(none, [true, true]), (about("Allow", &one), [true, false]), (about("Deny", &one), [false, true]), (about("Deny", &covering), [false, false])]
+        {
+            let role = json!({"id": {"code": "own"}, "roleHierarchyIndex": 2, "resource": {"policyIdRoleResource": {"policies": [{"code": "own"}]}}});
+            let user = json!({"id": "00u1", "login": "a@b.c", "type": "Personal", "status": "ACTIVE", "roles": [{"code": "own"}]});
+            let snapshot = json!({"schema": "doorward.snapshot/1", "revision": 1, "issuedAt": "2026-11-21T12:00:00Z", "users": [user], "roles": [role], "policies": [own]});
+            let caller = caller(&snapshot, "00u1");
+            let seen = ["abc", "other"].map(|code| {
+                let policy: Policy = serde_json::from_value(json!({"id": {"scope": "default", "code": code}, "grant": "Allow",
+                    "selectors": [{"matchAllSelectorDefinition": {"actions": [{"scope": "default", "activity": "Read", "entity": "Portfolio"}]}}],
+                    "when": {"activate": "2020-01-01T00:00:00Z", "deactivate": "9999-12-31T23:59:59Z"}}))
+                .unwrap();
+                assert_eq!(caller.sees_policy(&policy), caller.sees("Policy", &policy.id, document(&policy).as_ref()), "{own}");
+                caller.sees_policy(&policy)
+            });
+            assert_eq!(seen, expected, "{own}");
+        }
     }
 
     #[test]

@@ -3,27 +3,26 @@
 //! written, and its request id.
 
 use super::caller::{Caller, Facts};
-use super::identity::{self, SessionType, Verdict as ZoneVerdict};
+use super::identity::SessionType;
+use super::peer::Peer;
 use super::plane::Plane;
 use super::problem::{Code, Problem};
 use super::wire::{RequestId, random};
 use crate::api_map::Operation;
 use crate::authorize::{self, Call, DecisionId, Door, Identity, KeptRecord, Record, Refusal, RefusalName, Step, UpstreamMetadata, Verdict, authorize};
-use crate::door::lend;
 use crate::observe::{LogEntry, Outcome, clock};
 use crate::snapshot::World;
 use crate::token::{Algorithm, Bearer, Checks, Issuer, IssuerRules, MAX_TOKEN_BYTES, TokenError, Unverified, VerifiedToken, bearer, is_compact, verify};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, EXPECT, HeaderName, HeaderValue};
+use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,17 +44,13 @@ pub(super) async fn finish(State(plane): State<Plane>, mut request: Request, nex
     let request_id = RequestId(id.to_string());
     request.extensions_mut().insert(id);
     request.extensions_mut().insert(request_id.clone());
-    let is_awaited = request.headers().contains_key(EXPECT);
-    let (head, body) = request.into_parts();
-    let (body, leftover) = lend(body);
-    let response = next.run(Request::from_parts(head, Body::new(body))).await;
-    let mut response = written(&plane, response, &request_id);
+    let answer = match has_coding(request.headers()) {
+        true => Problem::of(Code::MediaType).detail("Send the body as it is, without a content coding.").into_response(),
+        false => next.run(request).await,
+    };
+    let mut response = written(&plane, answer, &request_id);
     let status = response.status();
     let headers = response.headers_mut();
-    // An answer may be made before its request was read: whoever reuses the connection must know.
-    if !leftover.is_drained(is_awaited).await {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    }
     let mut set = |name: HeaderName, text: &str| HeaderValue::from_str(text).map(|value| headers.insert(name, value));
     // Digits and hexadecimal digits always make a header value.
     let _ = set(DECISION_ID, &request_id.0);
@@ -63,6 +58,12 @@ pub(super) async fn finish(State(plane): State<Plane>, mut request: Request, nex
     let _ = set(DURATION, &started.elapsed().as_millis().to_string());
     let _ = set(SUCCESS, if status.is_success() { "True" } else { "False" });
     response
+}
+
+/// Whether a body is compressed or the like: none is decoded here, and none is read as what it is not.
+fn has_coding(headers: &HeaderMap) -> bool {
+    let codings = headers.get_all(CONTENT_ENCODING).iter().map(|value| value.as_bytes().trim_ascii());
+    codings.into_iter().any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
 }
 
 /// A problem becomes its document; so does an error that the HTTP framework made without a body.
@@ -116,7 +117,10 @@ async fn judged(plane: &Plane, head: &Parts) -> Result<Caller, Box<Response>> {
     let answer = |problem: Problem| Box::new(problem.into_response());
     let world = plane.world().await.map_err(answer)?;
     let now = clock::now();
-    let identity = identify(plane, &head.headers, now).map_err(answer)?;
+    let identity = match plane.foreign_tokens.identify(&plane.store.state(), &head.headers, now).await {
+        Some(identity) => identity,
+        None => identify(plane, &head.headers, now).map_err(answer)?,
+    };
     let decision_id = head.extensions.get::<DecisionId>().copied().unwrap_or(DecisionId(0));
     let target = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let call = Call {
@@ -162,19 +166,11 @@ async fn judged(plane: &Plane, head: &Parts) -> Result<Caller, Box<Response>> {
 /// # Errors
 /// 939 for a call from an address that a network zone blocks.
 fn require_open_zone(plane: &Plane, head: &Parts, caller: &Caller) -> Result<(), Problem> {
-    let state = plane.store.state();
-    if state.network_zones.is_empty() {
-        return Ok(());
-    }
-    // Every connection has an address; where none is known nothing is let through that a zone could block.
-    let address = head.extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip());
     let session = if caller.has_personal_access_token() { SessionType::PersonalAccessToken } else { SessionType::AccessToken };
-    match identity::verdict(&state, address, session, &caller.role_names()) {
-        ZoneVerdict::Pass => Ok(()),
-        ZoneVerdict::Blocked(zone) => {
-            tracing::warn!(%address, user = caller.user(), zone, "blocked by a network zone");
-            Err(Problem::of(Code::NetworkZoneBlocks).detail("Calls from this address are blocked."))
-        }
+    let is_blocked = Peer::of(&head.extensions).is_blocked(plane, &plane.store.state(), session, (caller.user(), &caller.role_names()));
+    match is_blocked {
+        true => Err(Problem::of(Code::NetworkZoneBlocks).detail("Calls from this address are blocked.")),
+        false => Ok(()),
     }
 }
 

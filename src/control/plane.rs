@@ -2,14 +2,16 @@
 //! callers by, its settings.
 
 use super::caller::Caller;
+use super::foreign_tokens::ForeignTokens;
 use super::insights::OwnDecisions;
 use super::oauth::OAuth;
 use super::oauth::signing::token_keys;
 use super::problem::{Code, Problem};
 use super::publication::Publication;
 use crate::observe::{Metrics, clock};
+use crate::policy::Instant;
 use crate::snapshot::{World, WorldStore};
-use crate::store::{Author, Draft, State, Store, StoreError, WriteError};
+use crate::store::{Author, Document, Draft, State, Store, StoreError, WriteError};
 use crate::token::KeySet;
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -26,6 +28,8 @@ pub(super) struct Settings {
     pub(super) public_url: String,
     /// SHA-256 of the bearers that may read the snapshot and post decisions.
     pub(super) sidecars: Vec<[u8; 32]>,
+    /// Whether network zones are asked.
+    pub(super) network_zones: bool,
 }
 
 impl Settings {
@@ -63,6 +67,8 @@ pub(super) struct Parts {
     pub(super) own_decisions: OwnDecisions,
     /// What is counted.
     pub(super) metrics: Arc<Metrics>,
+    /// Tokens of external token issuers.
+    pub(super) foreign_tokens: ForeignTokens,
     /// Passwords, keys and what seals them.
     pub(super) oauth: OAuth,
     /// The configuration.
@@ -96,6 +102,33 @@ impl Plane {
     /// 503 when the store does not answer.
     pub(super) async fn state(&self) -> Result<Arc<State>, Problem> {
         self.store.current().await.map_err(unavailable)
+    }
+
+    /// Documents by their keys as they were at that time, or as they are.
+    ///
+    /// # Errors
+    /// 503 when the store does not answer.
+    pub(super) async fn versions<T: Document>(&self, keys: &[String], as_at: Option<Instant>) -> Result<Vec<Option<Arc<T>>>, Problem> {
+        let Some(as_at) = as_at else {
+            let state = self.state().await?;
+            return Ok(keys.iter().map(|key| state.find::<T>(key).cloned()).collect());
+        };
+        let mut versions = Vec::with_capacity(keys.len());
+        for key in keys {
+            versions.push(self.store.past(key, as_at.into()).await.map_err(unavailable)?);
+        }
+        Ok(versions)
+    }
+
+    /// All documents of a kind as they were at that time, or as they are, by key.
+    ///
+    /// # Errors
+    /// 503 when the store does not answer.
+    pub(super) async fn all_versions<T: Document>(&self, as_at: Option<Instant>) -> Result<Vec<Arc<T>>, Problem> {
+        match as_at {
+            Some(as_at) => self.store.all_past(as_at.into()).await.map_err(unavailable),
+            None => Ok(T::table(&*self.state().await?).values().cloned().collect()),
+        }
     }
 
     /// Changes what is remembered, in the caller's name: all of it or nothing.
@@ -172,7 +205,8 @@ pub(super) async fn serving(publication: Publication) -> Plane {
         world: Arc::new(WorldStore::new(World::default())),
         in_force: watch::Sender::new(0),
         publication,
-        settings: Settings { public_url: "http://127.0.0.1:9910".to_owned(), sidecars: Vec::new() },
+        settings: Settings { public_url: "http://127.0.0.1:9910".to_owned(), sidecars: Vec::new(), network_zones: true },
+        foreign_tokens: ForeignTokens::default(),
         oauth: super::oauth::testing::oauth(),
         keys: Mutex::new(None),
     })

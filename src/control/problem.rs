@@ -32,6 +32,8 @@ pub(super) enum Code {
     NotImplemented,
     /// The store does not answer.
     Unavailable,
+    /// There are too many connections.
+    Overloaded,
     /// Something that must not happen.
     Internal,
     PolicyMissing,
@@ -94,6 +96,7 @@ impl Code {
             Self::MediaType => ("UnsupportedMediaType", 157, StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"),
             Self::NotImplemented => ("NotImplemented", -1, StatusCode::NOT_IMPLEMENTED, "Not implemented"),
             Self::Unavailable => ("StoreUnavailable", -1, StatusCode::SERVICE_UNAVAILABLE, "Store unavailable"),
+            Self::Overloaded => ("Overloaded", -1, StatusCode::SERVICE_UNAVAILABLE, "Too many connections"),
             Self::Internal => ("Unknown", -1, StatusCode::INTERNAL_SERVER_ERROR, "Unknown error"),
             Self::PolicyMissing => ("PolicyNotFound", 772, GONE, "Policy does not exist"),
             Self::PolicyUnknown => ("PolicyNotFound", 772, BAD, "Policy does not exist"),
@@ -172,7 +175,11 @@ impl Problem {
 
     /// The same for one that is being gathered.
     pub(super) fn report(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.errors.entry(path.into()).or_default().push(message.into());
+        let (messages, message) = (self.errors.entry(path.into()).or_default(), message.into());
+        // A schema that is made of several says the same several times.
+        if !messages.contains(&message) {
+            messages.push(message);
+        }
     }
 
     /// The value, unless a field was reported.

@@ -1,17 +1,20 @@
 //! The control plane as a server: its rooms put together, bound and served.
 
-use super::bootstrap::{OwnerLink, bootstrap, set_up_path};
+use super::bootstrap::{FirstAccount, OwnerLink, bootstrap, is_owned, set_up_path};
+use super::foreign_tokens::ForeignTokens;
 use super::import::{self, ImportError};
 use super::insights::OwnDecisions;
 use super::oauth::{OAuth, credentials};
 use super::openapi::{self, About};
 use super::plane::{Parts, Plane, Settings};
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use super::publication::{Following, Publisher};
+use super::wire::RequestId;
 use super::{access, access_metadata, body, console, identity, insights, judge, oauth, publication};
 use crate::api_map::{ApiMap, MapProblem};
 use crate::cases::read_yaml;
 use crate::config;
+use crate::http_server::{Limits, Server};
 use crate::observe::{Labels, Metrics, MetricsError, clock};
 use crate::snapshot::{self, World, WorldStore};
 use crate::store::{Author, Location, Store, StoreError, WriteError};
@@ -42,6 +45,18 @@ const MAPS: [(&str, &str); 3] = [
 
 /// How long running answers may take when the process is told to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
+
+/// How long a request's head may take to come, and how long a connection may be idle.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// How long a body may take to come.
+const BODY_TIME: Duration = Duration::from_secs(30);
+
+/// The longest head, in bytes.
+const HEAD_BYTES: usize = 64 << 10;
+
+/// The longest target, in bytes: a filter of 16,384 characters of which each is escaped, and some more.
+const TARGET_BYTES: usize = 52 << 10;
 
 /// How long the first publication may take.
 const FIRST_PUBLICATION: Duration = Duration::from_secs(60);
@@ -75,6 +90,9 @@ pub enum ControlError {
     /// There is no such user.
     #[error("no user has the login `{0}`")]
     Login(String),
+    /// The store is empty, and a secret of the first account cannot be had.
+    #[error("the store is empty, and the first account needs a secret: {0}")]
+    Bootstrap(config::Problem),
     /// The metrics could not be set up.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -87,6 +105,7 @@ pub struct Control {
     plane: Plane,
     router: Router,
     listeners: Vec<TcpListener>,
+    max_connections: usize,
     /// What runs in the background; it ends with this.
     tasks: JoinSet<()>,
 }
@@ -104,11 +123,17 @@ impl Control {
         }
         let listening: Vec<SocketAddr> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let store = Store::open(&location(&config.store), clock::now).await?;
+        // Its secrets are needed once: they need not be there at later starts.
+        let owner = config.bootstrap.as_ref().filter(|_| !is_owned(&store.state()));
+        let owner = owner.map(FirstAccount::of).transpose().map_err(ControlError::Bootstrap)?;
         let settings = settings(config, &listening);
+        if !settings.network_zones {
+            tracing::warn!("network zones are kept, but not applied: control.network_zones is false");
+        }
         let mut tasks = JoinSet::new();
         let (plane, publisher) = compose(config, store, settings, &mut tasks)?;
         oauth::keep_keys(&plane).await.map_err(|problem| failed(&problem))?;
-        let link = bootstrap(&plane, config.bootstrap.as_ref()).await.map_err(|problem| failed(&problem))?;
+        let link = bootstrap(&plane, owner.as_ref()).await.map_err(|problem| failed(&problem))?;
         // There is a key to sign with now.
         tasks.spawn(publisher.run());
         tasks.spawn(oauth::housekeeping(plane.clone()));
@@ -118,7 +143,7 @@ impl Control {
         });
         await_publication(&plane).await;
         let router = router(&plane);
-        Ok(Self { listening, link, plane, router, listeners, tasks })
+        Ok(Self { listening, link, plane, router, listeners, max_connections: config.max_connections, tasks })
     }
 
     /// The bound addresses.
@@ -150,16 +175,12 @@ impl Control {
     /// Serves until the future ends, then lets running answers finish, within 10 seconds.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(false);
+        let server = Server::new(self.router.clone(), &limits(&self.plane, self.max_connections));
         let mut serving = JoinSet::new();
         for listener in std::mem::take(&mut self.listeners) {
             let mut stopped = stopped.clone();
             let until = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
-            let service = self.router.clone().into_make_service_with_connect_info::<SocketAddr>();
-            serving.spawn(async move {
-                if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(until).await {
-                    tracing::error!(%error, "a listener of the control plane is closed");
-                }
-            });
+            serving.spawn(server.clone().serve(listener, until));
         }
         shutdown.await;
         let _ = stop.send(true);
@@ -231,6 +252,13 @@ async fn await_publication(plane: &Plane) {
     }
 }
 
+/// What clients may take.
+fn limits(plane: &Plane, connections: usize) -> Limits {
+    let overloaded = Problem::of(Code::Overloaded).document(&plane.settings.instance_prefix(), &RequestId("overloaded".to_owned()));
+    let overloaded = serde_json::to_vec(&overloaded).unwrap_or_default().into();
+    Limits { connections, head_time: HEAD_TIME, body_time: BODY_TIME, head_bytes: HEAD_BYTES, overloaded }
+}
+
 fn failed(problem: &Problem) -> ControlError {
     tracing::error!(?problem, "the control plane cannot start");
     ControlError::Start
@@ -248,12 +276,13 @@ fn settings(config: &config::Control, listening: &[SocketAddr]) -> Settings {
     let own = || listening.first().map(|address| format!("http://{address}")).unwrap_or_default();
     let public_url = config.public_url.as_ref().map_or_else(own, |url| url.to_string().trim_end_matches('/').to_owned());
     let sidecars = config.sidecar_tokens.iter().map(|token| Sha256::digest(token.expose()).into()).collect();
-    Settings { public_url, sidecars }
+    Settings { public_url, sidecars, network_zones: config.network_zones }
 }
 
 /// The plane with what publishes for it and what writes its decisions down.
 fn compose(config: &config::Control, store: Arc<Store>, settings: Settings, tasks: &mut JoinSet<()>) -> Result<(Plane, Publisher), ControlError> {
-    let verdicts = snapshot::Settings { instance_prefix: settings.instance_prefix(), ..snapshot::Settings::default() };
+    let limits = snapshot::Limits { target_bytes: TARGET_BYTES, ..snapshot::Limits::default() };
+    let verdicts = snapshot::Settings { instance_prefix: settings.instance_prefix(), limits, ..snapshot::Settings::default() };
     let world = World { maps: Arc::new(maps()?), settings: Arc::new(verdicts), ..World::default() };
     let world = Arc::new(WorldStore::new(world));
     let oauth = OAuth::new(config).map_err(|error| ControlError::Secrets(error.to_string()))?;
@@ -269,7 +298,8 @@ fn compose(config: &config::Control, store: Arc<Store>, settings: Settings, task
     let (publisher, publication) = Publisher::new(following);
     let (own_decisions, writer) = OwnDecisions::new(Arc::clone(&store));
     tasks.spawn(writer.run());
-    let parts = Parts { store, world, in_force, settings, keys: Mutex::new(None), oauth, publication, own_decisions, metrics };
+    let (keys, foreign_tokens) = (Mutex::new(None), ForeignTokens::default());
+    let parts = Parts { store, world, in_force, settings, keys, foreign_tokens, oauth, publication, own_decisions, metrics };
     Ok((Plane::new(parts), publisher))
 }
 
@@ -328,3 +358,6 @@ fn document(document: OpenApi) -> axum::routing::MethodRouter<Plane> {
     let document = Arc::new(document);
     get(move || async move { Json(OpenApi::clone(&document)) })
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,6 @@
 mod asking;
 mod ending;
 mod ids;
-mod leftover;
 mod metadata;
 mod metadata_cache;
 mod refusing;
@@ -13,7 +12,6 @@ mod refusing;
 pub use asking::{Arrival, Asked, Supplies, ask};
 pub use ending::Ending;
 pub use ids::{Ids, draw_id, id_value};
-pub use leftover::{Leftover, Lent, lend};
 pub use metadata::{Metadata, MetadataAnswers};
 pub use metadata_cache::{Asker, MetadataCache, MetadataCacheSettings, asker};
 pub use refusing::{DECISION_ID, refusal_body, refusal_headers};

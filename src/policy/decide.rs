@@ -88,15 +88,24 @@ impl Subject<'_> {
     /// Whether some Allow policy of a role in force could match that action, whatever id, metadata and dates (semantics §9, per se).
     #[must_use]
     pub fn could_grant(&self, application: &str, activity: &str, entity: &str) -> bool {
+        self.is_administrator || self.could_say(Grant::Allow, application, (activity, entity))
+    }
+
+    /// Whether some Deny policy of a role in force could match that action, in the same sense.
+    #[must_use]
+    pub fn could_deny(&self, application: &str, activity: &str, entity: &str) -> bool {
+        !self.is_administrator && self.could_say(Grant::Deny, application, (activity, entity))
+    }
+
+    fn could_say(&self, grant: Grant, application: &str, (activity, entity): (&str, &str)) -> bool {
         let compiled = &self.policies.compiled;
         let kind = EntityKind::of(entity);
         let keys = keys_of(activity, entity, &compiled.symbols);
-        self.is_administrator
-            || self.stages.iter().any(|stage| {
-                let shelf = compiled.shelves.get(stage.shelf as usize);
-                let mut entries = shelf.into_iter().flat_map(|shelf| keys.into_iter().flatten().flat_map(|key| shelf.all(key, Grant::Allow)));
-                entries.any(|entry| self.could_match(*entry, application, kind))
-            })
+        self.stages.iter().any(|stage| {
+            let shelf = compiled.shelves.get(stage.shelf as usize);
+            let mut entries = shelf.into_iter().flat_map(|shelf| keys.into_iter().flatten().flat_map(|key| shelf.all(key, grant)));
+            entries.any(|entry| self.could_match(*entry, application, kind))
+        })
     }
 
     fn could_match(&self, entry: Entry, application: &str, kind: EntityKind) -> bool {

@@ -9,6 +9,7 @@ mod database;
 mod documents;
 mod draft;
 mod error;
+mod history;
 mod live;
 mod location;
 mod log;

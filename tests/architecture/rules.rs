@@ -32,6 +32,7 @@ pub(crate) const ROOMS: &[Room] = &[
     pure("snapshot", &["api_map", "token", "policy"]),
     pure("authorize", &["snapshot", "api_map", "token", "policy", "json_filter"]),
     edge("http_client", &[]),
+    edge("http_server", &[]),
     edge("sources", &["http_client", "authorize", "snapshot", "token", "policy"]),
     edge("observe", &["sources", "http_client", "authorize"]),
     edge("config", &["sources", "http_client", "snapshot", "token"]),
@@ -43,7 +44,7 @@ pub(crate) const ROOMS: &[Room] = &[
     edge("envoy", OF_A_DOOR),
     edge("forward_auth", OF_A_DOOR),
     edge("admin", OF_A_DOOR),
-    edge("control", &["door", "store", "cases", "authorize", "snapshot", "api_map", "token", "policy", "http_client", "sources", "observe", "config"]),
+    edge("control", &["store", "cases", "authorize", "snapshot", "api_map", "token", "policy", "http_client", "http_server", "sources", "observe", "config"]),
     edge(
         "gateway",
         &[
@@ -92,9 +93,9 @@ pub(crate) const ROOMS: &[Room] = &[
 
 /// What may be named in few rooms only: the beginning of the path, and the rooms.
 const KEPT: &[(&[&str], &[&str])] = &[
-    (&["hyper"], &["proxy", "http_client"]),
-    (&["hyper_util"], &["proxy", "http_client"]),
-    (&["axum"], &["admin", "control", "forward_auth", "demo"]),
+    (&["hyper"], &["proxy", "http_client", "http_server"]),
+    (&["hyper_util"], &["proxy", "http_client", "http_server"]),
+    (&["axum"], &["admin", "control", "forward_auth", "http_server", "demo"]),
     (&["pingora"], &["pingora"]),
     (&["pingora_core"], &["pingora"]),
     (&["pingora_proxy"], &["pingora"]),

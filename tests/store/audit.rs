@@ -1,7 +1,8 @@
 //! The audit log says who changed what, holds no secret, and cannot be changed.
 
 use crate::place::{Place, author, newest, on_both, put_user, remove_user, set};
-use doorward::store::{AuditRow, Author, Credential, Span, StoreError, WriteError};
+use doorward::store::{AuditRow, Author, Credential, Span, StoreError, User, WriteError};
+use jiff::{SignedDuration, Timestamp};
 
 on_both! {
     every_change_is_written_down
@@ -9,6 +10,9 @@ on_both! {
     the_audit_log_cannot_be_changed
     the_numbers_cannot_be_put_back
     the_audit_log_is_read_page_by_page
+    a_document_is_told_as_it_was
+    all_documents_are_told_as_they_were
+    what_is_kept_out_of_the_audit_log_has_no_past
 }
 
 async fn every_change_is_written_down(place: Place) {
@@ -112,4 +116,55 @@ async fn the_audit_log_is_read_page_by_page(place: Place) {
     assert_eq!(store.audit(&middle).await.unwrap(), all[2..4]);
     let nowhere = Span { before: Some((all[0].at, "elsewhere".to_owned())), ..newest(10) };
     assert!(matches!(store.audit(&nowhere).await, Err(StoreError::Place(place)) if place == "elsewhere"));
+}
+
+/// Ada and eve come, ada is renamed, eve goes, eve comes again; the times of it.
+async fn comings_and_goings(store: &doorward::store::Store) -> Vec<Timestamp> {
+    put_user(store, "00u1", "ada").await;
+    put_user(store, "00u2", "eve").await;
+    put_user(store, "00u1", "lovelace").await;
+    remove_user(store, "00u2").await;
+    put_user(store, "00u2", "eva").await;
+    store.audit(&newest(10)).await.unwrap().iter().rev().map(|row| row.at).collect()
+}
+
+async fn a_document_is_told_as_it_was(place: Place) {
+    let store = place.open().await;
+    let at = comings_and_goings(&store).await;
+    let login = async |id: &str, at: Timestamp| store.past::<User>(id, at).await.unwrap().map(|user| user.login.clone());
+    let instant_before = |at: Timestamp| at - SignedDuration::from_nanos(1);
+    assert_eq!(login("00u1", instant_before(at[0])).await, None, "it was not made yet");
+    assert_eq!(login("00u1", at[0]).await.as_deref(), Some("ada"));
+    assert_eq!(login("00u1", instant_before(at[2])).await.as_deref(), Some("ada"));
+    assert_eq!(login("00u1", at[2]).await.as_deref(), Some("lovelace"));
+    assert_eq!(login("00u1", Timestamp::MAX).await.as_deref(), Some("lovelace"));
+    assert_eq!(login("00u2", instant_before(at[3])).await.as_deref(), Some("eve"));
+    assert_eq!(login("00u2", at[3]).await, None, "it is gone");
+    assert_eq!(login("00u2", at[4]).await.as_deref(), Some("eva"));
+    assert_eq!(login("00u3", Timestamp::MAX).await, None);
+    assert_eq!(login("00u1", Timestamp::MIN).await, None);
+}
+
+async fn all_documents_are_told_as_they_were(place: Place) {
+    let store = place.open().await;
+    let at = comings_and_goings(&store).await;
+    let mut told = Vec::new();
+    for at in at {
+        let users = store.all_past::<User>(at).await.unwrap();
+        told.push(users.iter().map(|user| user.login.clone()).collect::<Vec<_>>().join(" "));
+    }
+    assert_eq!(told, ["ada", "ada eve", "lovelace eve", "lovelace", "lovelace eva"]);
+    assert!(store.all_past::<User>(Timestamp::UNIX_EPOCH).await.unwrap().is_empty());
+}
+
+async fn what_is_kept_out_of_the_audit_log_has_no_past(place: Place) {
+    let store = place.open().await;
+    let written: Result<(), WriteError<()>> = store
+        .write(&author(), |draft| {
+            draft.put(Credential { user_id: "00u1".to_owned(), ..Credential::default() });
+            Ok(())
+        })
+        .await;
+    written.unwrap();
+    assert!(matches!(store.past::<Credential>("00u1", Timestamp::MAX).await, Err(StoreError::Document { .. })));
 }

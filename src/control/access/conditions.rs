@@ -149,7 +149,7 @@ pub(super) struct IfExpression {
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct IfRequestHeaderExpression {
-    #[schema(min_length = 1, max_length = 1024)]
+    #[schema(min_length = 1, max_length = 1024, pattern = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
     header_name: String,
     operator: TextOperator,
     #[schema(max_length = 4096)]

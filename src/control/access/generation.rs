@@ -7,9 +7,10 @@ use super::policies::{TemplateMetadata, TemplateSelection};
 use super::policy_check;
 use super::selectors::{SelectorDefinition, all_kept, kept};
 use crate::policy::Instant;
-use crate::store::State;
+use crate::store::PolicyTemplate;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// Templates, and what else the policy is to be about.
@@ -22,6 +23,13 @@ pub(super) struct GeneratePolicyFromTemplateRequest {
     /// Selectors beside theirs.
     #[schema(max_items = 100)]
     selectors: Option<Vec<SelectorDefinition>>,
+}
+
+impl GeneratePolicyFromTemplateRequest {
+    /// The keys of the templates, in their order.
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.template_selection.iter().map(|selection| id_in(Some(&selection.scope), &selection.code).key()).collect()
+    }
 }
 
 /// What a policy can be made of.
@@ -38,26 +46,30 @@ pub(super) struct GeneratedPolicyComponents {
     selectors: Vec<Value>,
 }
 
-/// The selectors of the templates that have one of the tags asked for.
+/// The selectors of the templates that have one of the tags asked for; the templates are those of the request's keys.
 ///
 /// # Errors
 /// Templates that are not there, selectors that no policy may have.
-pub(super) fn generated(state: &State, as_at: Instant, request: GeneratePolicyFromTemplateRequest) -> Result<GeneratedPolicyComponents, Problem> {
+pub(super) fn generated(
+    templates: &[Option<Arc<PolicyTemplate>>],
+    as_at: Instant,
+    request: GeneratePolicyFromTemplateRequest,
+) -> Result<GeneratedPolicyComponents, Problem> {
     let more = all_kept(&request.selectors.unwrap_or_default());
     policy_check::check_templated(&more.iter().collect::<Vec<_>>(), |index| format!("selectors[{index}]"))?;
-    let templated = selected(state, &request.template_selection)?;
+    let templated = selected(templates, &request.template_selection)?;
     let applications = texts(&templated, "application");
     let selectors = templated.into_iter().filter_map(|templated| templated.get("selector").cloned()).chain(more).collect();
     let metadata = TemplateMetadata { template_selection: Some(request.template_selection), build_as_at: Some(Moment(moment::written(as_at))) };
     Ok(GeneratedPolicyComponents { applications, template_metadata: kept(&metadata).unwrap_or_default(), selectors })
 }
 
-fn selected(state: &State, selection: &[TemplateSelection]) -> Result<Vec<Value>, Problem> {
+fn selected(templates: &[Option<Arc<PolicyTemplate>>], selection: &[TemplateSelection]) -> Result<Vec<Value>, Problem> {
     let mut problem = Problem::of(Code::TemplateUnknown);
     let mut found = Vec::new();
-    for (index, selection) in selection.iter().enumerate() {
-        let id = id_in(Some(&selection.scope), &selection.code);
-        let Some(template) = state.templates.find(&id.key()) else {
+    for (index, (selection, template)) in selection.iter().zip(templates).enumerate() {
+        let Some(template) = template else {
+            let id = id_in(Some(&selection.scope), &selection.code);
             problem.report(format!("templateSelection[{index}]"), format!("There is no policy template `{id}`."));
             continue;
         };
@@ -88,7 +100,7 @@ mod tests {
     use super::super::tests::{denied_fields, request};
     use super::*;
     use crate::policy::parse_instant;
-    use crate::store::{Draft, PolicyTemplate};
+    use crate::store::{Draft, State};
     use serde_json::json;
 
     fn selector(entity: &str) -> Value {
@@ -110,7 +122,9 @@ mod tests {
     }
 
     fn generate(body: Value) -> Result<GeneratedPolicyComponents, Problem> {
-        generated(&draft(), parse_instant("2026-11-21").unwrap(), request(body))
+        let (draft, request): (_, GeneratePolicyFromTemplateRequest) = (draft(), request(body));
+        let templates: Vec<_> = request.keys().iter().map(|key| draft.templates.find(key).cloned()).collect();
+        generated(&templates, parse_instant("2026-11-21").unwrap(), request)
     }
 
     #[test]

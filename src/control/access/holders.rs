@@ -17,6 +17,38 @@ pub(super) struct PolicyIdRoleResource {
     pub(super) policy_collections: Option<Vec<ResourceId>>,
 }
 
+/// What a user-role has: policies and collections, directly or as roles have them, under `policyIdRoleResource`.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UserRoleResource {
+    /// Policies.
+    policies: Option<Vec<ResourceId>>,
+    /// Collections.
+    policy_collections: Option<Vec<ResourceId>>,
+    /// Both, as answers have them.
+    policy_id_role_resource: Option<PolicyIdRoleResource>,
+    /// A user-role supervises no roles: it must be absent.
+    non_transitive_supervisor_role_resource: Option<NonTransitiveSupervisorRoleResource>,
+}
+
+impl UserRoleResource {
+    /// The policies and collections, whichever way they came, with the field they came in.
+    ///
+    /// # Errors
+    /// Both ways at once, and supervised roles.
+    pub(super) fn content(self) -> Result<(PolicyIdRoleResource, &'static str), Problem> {
+        if self.non_transitive_supervisor_role_resource.is_some() {
+            return Err(Problem::invalid().field("resource.nonTransitiveSupervisorRoleResource", "A user-role supervises no roles."));
+        }
+        let is_direct = self.policies.is_some() || self.policy_collections.is_some();
+        match self.policy_id_role_resource {
+            Some(_) if is_direct => Err(Problem::invalid().field("resource.policyIdRoleResource", "The policies stand beside it already.")),
+            Some(own) => Ok((own, "resource.policyIdRoleResource")),
+            None => Ok((PolicyIdRoleResource { policies: self.policies, policy_collections: self.policy_collections }, "resource")),
+        }
+    }
+}
+
 /// Roles whose own policies a role has.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub(super) struct NonTransitiveSupervisorRoleResource {

@@ -35,7 +35,7 @@ pub(super) struct PageParameters {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it is the description of a parameter that `as_at` reads")]
 pub(super) struct AsAtParameter {
-    /// Read, and without effect: no history is kept.
+    /// What it was at that time; absent = what it is.
     #[param(rename = "asAt")]
     as_at: Option<Moment>,
 }
@@ -92,7 +92,7 @@ pub(super) fn target(uri: &Uri) -> String {
     uri.path_and_query().map_or_else(|| uri.path().to_owned(), ToString::to_string)
 }
 
-/// Reads `asAt`, which changes nothing that is answered, for no history is kept.
+/// Reads `asAt`: the time of which a version is asked for; none = the newest.
 ///
 /// # Errors
 /// 400 for what is no date.

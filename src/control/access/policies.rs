@@ -53,7 +53,7 @@ pub(super) struct PolicyUpdateRequest {
     applications: Option<Vec<String>>,
     grant: Grant,
     /// What it is about: one of them must match.
-    #[schema(min_items = 1)]
+    #[schema(min_items = 1, max_items = 2000)]
     selectors: Vec<SelectorDefinition>,
     /// Conditions on the dates that are asked about.
     #[serde(rename = "for")]
@@ -215,15 +215,14 @@ async fn create(State(plane): State<Plane>, caller: Caller, Body(request): Body<
 
 /// Get Policy
 ///
-/// One policy. No history is kept: `asAt` is read and changes nothing.
+/// One policy, as it is or as it was at `asAt`.
 #[utoipa::path(get, path = "/access/api/policies/{code}", operation_id = "GetPolicy", tag = "Policies",
     params(("code" = String, Path, description = "The code."), ("scope" = Option<String>, Query, description = "The scope; `default` unless said."),
         lists::AsAtParameter),
     responses((status = 200, description = "The policy.", body = PolicyResponse), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn read(State(plane): State<Plane>, caller: Caller, Path(code): Path<String>, parameters: Parameters) -> Result<Json<PolicyResponse>, Problem> {
-    lists::as_at(&parameters)?;
-    let state = plane.state().await?;
-    let policy = found(&state, &id_in(parameters.text("scope")?, &code))?;
+    let (id, as_at) = (id_in(parameters.text("scope")?, &code), lists::as_at(&parameters)?);
+    let policy = plane.versions::<Policy>(&[id.key()], as_at).await?.pop().flatten().ok_or_else(|| missing(&id))?;
     match caller.sees_policy(&policy) {
         true => Ok(Json(PolicyResponse::from(&*policy))),
         false => Err(Problem::of(Code::AccessDenied).detail("You may not read this policy.")),
@@ -266,8 +265,11 @@ pub(super) fn in_scope(state: &Remembered, caller: &Caller, scope: Option<&str>)
 }
 
 fn found(state: &Remembered, id: &ScopedId) -> Result<Arc<Policy>, Problem> {
-    let missing = || Problem::of(Code::PolicyMissing).detail(format!("There is no policy `{id}`."));
-    state.policies.find(&id.key()).cloned().ok_or_else(missing)
+    state.policies.find(&id.key()).cloned().ok_or_else(|| missing(id))
+}
+
+fn missing(id: &ScopedId) -> Problem {
+    Problem::of(Code::PolicyMissing).detail(format!("There is no policy `{id}`."))
 }
 
 /// Makes a policy.

@@ -80,7 +80,7 @@ pub(super) struct PolicySelectorDefinition {
     /// Patterns for `scope` and `code` of the policy.
     identity_restriction: Option<BTreeMap<String, Option<String>>>,
     /// Every selector of the policy must be covered by one of these.
-    #[schema(no_recursion)]
+    #[schema(no_recursion, max_items = 2000)]
     restriction_selectors: Option<Vec<SelectorDefinition>>,
     /// The actions it is about.
     #[schema(min_items = 1)]

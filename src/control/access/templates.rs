@@ -47,6 +47,7 @@ pub(super) struct PolicyTemplateUpdateRequest {
     #[schema(max_length = 1024)]
     description: String,
     /// Its selectors.
+    #[schema(max_items = 2000)]
     templated_selectors: Vec<PolicyTemplatedSelector>,
 }
 
@@ -89,17 +90,17 @@ impl From<&PolicyTemplate> for PolicyTemplateResponse {
 
 /// List Policy Templates
 ///
-/// The templates of all scopes, in order of scope and code unless another order is asked for. No history is kept: `asAt` is read and changes nothing.
+/// The templates of all scopes, in order of scope and code unless another order is asked for; as they are or as they were at `asAt`.
 #[utoipa::path(get, path = "/access/api/policytemplates", operation_id = "ListPolicyTemplates", tag = "PolicyTemplates",
     extensions(("x-status" = json!("EXPERIMENTAL"))),
     params(lists::PageParameters, lists::AsAtParameter),
     responses((status = 200, description = "A page of templates.", body = ResourceList<PolicyTemplateResponse>)))]
 async fn list(State(plane): State<Plane>, _: Caller, uri: Uri, parameters: Parameters) -> Result<Json<ResourceList<Value>>, Problem> {
-    lists::as_at(&parameters)?;
-    let state = plane.state().await?;
+    let templates = plane.all_versions::<PolicyTemplate>(lists::as_at(&parameters)?).await?;
+    let keyed: Vec<(String, &PolicyTemplate)> = templates.iter().map(|template| (template.id.key(), &**template)).collect();
     let list = lists::List { name: "policyTemplates", href: plane.settings.href(&lists::target(&uri)) };
     let row = |document| lists::Listed { document, answer: |template| PolicyTemplateResponse::from(template), is_shown: &|_: &PolicyTemplate| true };
-    list.page(&parameters, state.templates.iter().map(|(key, template)| (key, row(&**template)))).map(Json)
+    list.page(&parameters, keyed.iter().map(|(key, template)| (&**key, row(*template)))).map(Json)
 }
 
 /// Create a Policy Template
@@ -120,7 +121,7 @@ async fn create(
 
 /// Generate policy from template
 ///
-/// The selectors of templates, one after the other, with others that the request brings. It makes no policy.
+/// The selectors of templates, as they are or as they were at `asAt`, one after the other, with others that the request brings. It makes no policy.
 #[utoipa::path(post, path = "/access/api/policytemplates/$generatepolicy", operation_id = "GeneratePolicyFromTemplate", tag = "PolicyTemplates",
     extensions(("x-status" = json!("EXPERIMENTAL"))),
     params(lists::AsAtParameter),
@@ -132,22 +133,22 @@ async fn generate(
     parameters: Parameters,
     Body(request): Body<GeneratePolicyFromTemplateRequest>,
 ) -> Result<Json<GeneratedPolicyComponents>, Problem> {
-    let as_at = lists::as_at(&parameters)?.unwrap_or_else(|| crate::observe::clock::now().into());
-    generation::generated(&*plane.state().await?, as_at, request).map(Json)
+    let as_at = lists::as_at(&parameters)?;
+    let templates = plane.versions(&request.keys(), as_at).await?;
+    generation::generated(&templates, as_at.unwrap_or_else(|| crate::observe::clock::now().into()), request).map(Json)
 }
 
 /// Retrieving one Policy Template
 ///
-/// One template. No history is kept: `asAt` is read and changes nothing.
+/// One template, as it is or as it was at `asAt`.
 #[utoipa::path(get, path = "/access/api/policytemplates/{code}", operation_id = "GetPolicyTemplate", tag = "PolicyTemplates",
     extensions(("x-status" = json!("EXPERIMENTAL"))),
     params(("code" = String, Path, description = "The code."), ("scope" = Option<String>, Query, description = "The scope; `default` unless said."),
         lists::AsAtParameter),
     responses((status = 200, description = "The template.", body = PolicyTemplateResponse), (status = 404, description = "There is none.", body = ProblemDetails, content_type = "application/problem+json")))]
 async fn read(State(plane): State<Plane>, _: Caller, Path(code): Path<String>, parameters: Parameters) -> Result<Json<PolicyTemplateResponse>, Problem> {
-    lists::as_at(&parameters)?;
-    let state = plane.state().await?;
-    let template = found(&state, &id_in(parameters.text("scope")?, &code))?;
+    let (id, as_at) = (id_in(parameters.text("scope")?, &code), lists::as_at(&parameters)?);
+    let template = plane.versions::<PolicyTemplate>(&[id.key()], as_at).await?.pop().flatten().ok_or_else(|| missing(&id))?;
     Ok(Json(PolicyTemplateResponse::from(&*template)))
 }
 

@@ -6,7 +6,7 @@ use super::super::parameters::Parameters;
 use super::super::plane::Plane;
 use super::super::problem::{Code, Problem, ProblemDetails};
 use super::super::wire::{Link, ResourceList};
-use super::holders::{self, PolicyIdRoleResource, RoleResourceResponse};
+use super::holders::{self, RoleResourceResponse, UserRoleResource};
 use super::holdings::{self, Holdings};
 use super::ids::{References, ResourceId, scoped};
 use super::lists;
@@ -43,13 +43,13 @@ pub(super) struct UserRoleCreationRequest {
     /// Whose it is.
     #[schema(min_length = 1, pattern = r"^(?=.*[a-zA-Z])[\w][\w +-]{2,100}$")]
     pub(super) user_id: String,
-    pub(super) resource: PolicyIdRoleResource,
+    pub(super) resource: UserRoleResource,
 }
 
 /// What a user-role consists of.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub(super) struct UserRoleUpdateRequest {
-    pub(super) resource: PolicyIdRoleResource,
+    pub(super) resource: UserRoleResource,
 }
 
 /// Policies that a user-role is to have.
@@ -222,13 +222,15 @@ pub(super) fn creation(draft: &mut Draft, caller: &Caller, request: UserRoleCrea
     if before.as_ref().is_some_and(|role| !is_empty(role)) {
         return Err(Problem::of(Code::UserRoleExists).detail(format!("The user `{user}` has a user-role already; update it.")));
     }
-    let resource = holders::of_policies(references(draft), request.resource, "resource")?;
+    let (own, field) = request.resource.content()?;
+    let resource = holders::of_policies(references(draft), own, field)?;
     kept(draft, caller, before.as_deref(), UserRole { id: ScopedId::new(USERS_SCOPE, user), resource })
 }
 
 pub(super) fn replacement(draft: &mut Draft, caller: &Caller, user: &str, request: UserRoleUpdateRequest) -> Result<UserRoleResponse, Problem> {
     let before = found(draft, user)?;
-    let resource = holders::of_policies(references(draft), request.resource, "resource")?;
+    let (own, field) = request.resource.content()?;
+    let resource = holders::of_policies(references(draft), own, field)?;
     kept(draft, caller, Some(&before), UserRole { id: before.id.clone(), resource })
 }
 

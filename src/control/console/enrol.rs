@@ -6,6 +6,7 @@ use super::page::{Page, field};
 use super::session::{self, SignedIn};
 use crate::control::oauth::second_factor;
 use crate::control::oauth::sign_in::{self, Shown};
+use crate::control::peer::Peer;
 use crate::control::plane::Plane;
 use crate::control::problem::{Code, Problem};
 use crate::control::wire::RequestId;
@@ -26,12 +27,18 @@ pub(super) async fn show(State(plane): State<Plane>, headers: HeaderMap) -> Resu
     Ok(Page::new("Set up a second factor", enrolment(&plane, &found).await?).into_response())
 }
 
-pub(super) async fn submit(State(plane): State<Plane>, Extension(request): Extension<RequestId>, headers: HeaderMap, form: Form) -> Result<Response, Problem> {
+pub(super) async fn submit(
+    State(plane): State<Plane>,
+    peer: Peer,
+    Extension(request): Extension<RequestId>,
+    headers: HeaderMap,
+    form: Form,
+) -> Result<Response, Problem> {
     let Some(found) = waiting(&plane, &headers).await? else { return Ok(led_to(&plane, "/console/sign-in", None)) };
     let code = form.text("code").trim().to_owned();
     if is_enrolled(&plane, &found).await? {
         let login = [found.user.login.clone()];
-        let shown = Shown { logins: &login, passwords: &[], client: "console", request: &request.0 };
+        let shown = Shown { logins: &login, passwords: &[], client: "console", request: &request.0, peer };
         if let Err(refusal) = sign_in::with_code(&plane, &found.user.id, &code, shown).await? {
             return Ok(Page::new("Second factor", code_form()).complaining(StatusCode::FORBIDDEN, refusal.told()).into_response());
         }

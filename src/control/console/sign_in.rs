@@ -5,6 +5,7 @@ use super::page::{Page, field};
 use super::{led_to, session};
 use crate::control::oauth::second_factor;
 use crate::control::oauth::sign_in::{self, SecondFactor, Shown};
+use crate::control::peer::Peer;
 use crate::control::plane::Plane;
 use crate::control::problem::{Code, Problem};
 use crate::control::wire::RequestId;
@@ -32,9 +33,9 @@ fn form() -> Page {
 }
 
 /// The password alone: the second factor has a page of its own.
-pub(super) async fn submit(State(plane): State<Plane>, Extension(request): Extension<RequestId>, form: Form) -> Result<Response, Problem> {
+pub(super) async fn submit(State(plane): State<Plane>, peer: Peer, Extension(request): Extension<RequestId>, form: Form) -> Result<Response, Problem> {
     let (login, password) = (form.text("login").to_owned(), form.text("password").to_owned());
-    let shown = Shown { logins: slice::from_ref(&login), passwords: slice::from_ref(&password), client: "console", request: &request.0 };
+    let shown = Shown { logins: slice::from_ref(&login), passwords: slice::from_ref(&password), client: "console", request: &request.0, peer };
     let user = match sign_in::with_password(&plane, shown, SecondFactor::Later).await? {
         Ok(user) => user,
         Err(refusal) => return Ok(self::form().complaining(StatusCode::FORBIDDEN, refusal.told()).into_response()),

@@ -5,6 +5,7 @@ use super::logs::{Target, tell};
 use super::read_if_there;
 use crate::control::body::Body;
 use crate::control::caller::Caller;
+use crate::control::foreign_tokens::is_usable;
 use crate::control::plane::Plane;
 use crate::control::problem::{Code, Problem};
 use crate::store::{Draft, ExternalTokenIssuer, State as Remembered};
@@ -142,8 +143,8 @@ fn kept(mappings: ClaimMappings) -> Option<serde_json::Value> {
 fn check(state: &Remembered, own_issuer: &str, issuer: &ExternalTokenIssuer) -> Result<(), Problem> {
     let mut problem = Problem::invalid();
     let others = state.external_token_issuers.values().filter(|other| other.code != issuer.code);
-    if issuer.issuer.trim().is_empty() {
-        problem.report("issuer", "Tokens without an issuer are never accepted.");
+    if !is_usable(&issuer.issuer) {
+        problem.report("issuer", "Its keys are asked for at this address: write an https URL, or an http one of this machine.");
     } else if issuer.issuer == own_issuer {
         problem.report("issuer", "This is the issuer of our own tokens.");
     } else if others.into_iter().any(|other| other.issuer == issuer.issuer) {
@@ -154,6 +155,10 @@ fn check(state: &Remembered, own_issuer: &str, issuer: &ExternalTokenIssuer) -> 
     }
     if !issuer.logout_url.parse::<Uri>().is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https"))) {
         problem.report("logoutUrl", "The value is no http or https URL.");
+    }
+    let login = issuer.claim_mappings.as_ref().and_then(|mappings| mappings.get("login")).and_then(|login| login.as_str());
+    if login.is_some_and(|login| login.starts_with(['\'', '"'])) {
+        problem.report("claimMappings.login", "A literal would name the same user in every token: write the name of a claim.");
     }
     problem.or_ok(())
 }
@@ -318,6 +323,8 @@ mod tests {
         };
         assert_eq!(wrong(|request| request.issuer = OURS.to_owned()), "issuer");
         assert_eq!(wrong(|request| request.issuer = String::new()), "issuer");
+        assert_eq!(wrong(|request| request.issuer = "http://id.example".to_owned()), "issuer", "nobody knows whose keys those are");
+        assert_eq!(wrong(|request| request.claim_mappings.as_mut().unwrap().login = "'owner@example.com'".to_owned()), "claimMappings.login");
         assert_eq!(wrong(|request| request.audience = " ".to_owned()), "audience");
         assert_eq!(wrong(|request| request.logout_url = "javascript:alert(1)".to_owned()), "logoutUrl");
     }

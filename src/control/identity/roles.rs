@@ -131,7 +131,7 @@ fn creation(draft: &mut Draft, request: CreateRoleRequest) -> Result<IdentityRol
     let role_id = ScopedId::new(SCOPE, request.name.as_str());
     let is_taken = |role: &IdentityRole| role.name == request.name || role.role_id == role_id;
     // The administrator's name is its own in every scope, whether the role was made yet or not.
-    if request.name == ADMINISTRATOR.1 || draft.identity_roles.values().any(|role| is_taken(role)) {
+    if request.name.eq_ignore_ascii_case(ADMINISTRATOR.1) || draft.identity_roles.values().any(|role| is_taken(role)) {
         return Err(Problem::of(Code::IdentityRoleExists).detail(format!("There is a role with the name {} already.", request.name)));
     }
     let source = "LusidUser".to_owned();
@@ -141,7 +141,11 @@ fn creation(draft: &mut Draft, request: CreateRoleRequest) -> Result<IdentityRol
 }
 
 fn change(draft: &mut Draft, id: &str, request: UpdateRoleRequest) -> Result<IdentityRole, Problem> {
-    let role = IdentityRole { description: request.description, ..find(draft, id)?.as_ref().clone() };
+    let before = find(draft, id)?.as_ref().clone();
+    if is_administrators(&before.role_id) {
+        return Err(Problem::of(Code::Conflicting).detail("The administrator's role is built in and cannot be changed."));
+    }
+    let role = IdentityRole { description: request.description, ..before };
     draft.put(role.clone());
     Ok(role)
 }
@@ -256,7 +260,9 @@ mod tests {
         let mut draft = draft();
         creation(&mut draft, request("portfolio-manager-role")).unwrap();
         assert_eq!(creation(&mut draft, request("portfolio-manager-role")).unwrap_err().code(), Code::IdentityRoleExists);
-        assert_eq!(creation(&mut draft, request("lusid-administrator")).unwrap_err().code(), Code::IdentityRoleExists);
+        for name in ["lusid-administrator", "LUSID-Administrator"] {
+            assert_eq!(creation(&mut draft, request(name)).unwrap_err().code(), Code::IdentityRoleExists);
+        }
     }
 
     #[test]
@@ -272,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn the_administrators_role_is_not_removed() {
+    fn the_administrators_role_is_neither_removed_nor_changed() {
         let mut draft = draft();
         let role_id = ScopedId::new(ADMINISTRATOR.0, ADMINISTRATOR.1);
         draft.put(IdentityRole {
@@ -283,6 +289,9 @@ mod tests {
             description: None,
         });
         assert_eq!(removal(&mut draft, "00g1").unwrap_err().code(), Code::Conflicting);
+        let update = UpdateRoleRequest { description: Some("mine".to_owned()) };
+        assert_eq!(change(&mut draft, "00g1", update).unwrap_err().code(), Code::Conflicting);
+        assert_eq!(find(&draft, "00g1").unwrap().description, None);
     }
 
     #[test]

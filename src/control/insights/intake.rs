@@ -9,7 +9,7 @@ use crate::observe::clock;
 use crate::store::DecisionRow;
 use axum::extract::State;
 use http::StatusCode;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -17,6 +17,10 @@ use utoipa_axum::routes;
 
 /// No more decisions in one post.
 const MOST: usize = 5000;
+
+/// How far before and after now a decision may have been made: what is older is forgotten, and what is to come did not happen.
+const PAST: SignedDuration = SignedDuration::from_hours(366 * 24);
+const FUTURE: SignedDuration = SignedDuration::from_hours(24);
 
 /// Decisions, at most 5000.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -47,12 +51,20 @@ fn rows(posted: Posted, now: Timestamp) -> Result<Vec<DecisionRow>, Problem> {
     let mut rows = Vec::with_capacity(posted.0.len());
     for (index, log) in posted.0.into_iter().enumerate() {
         match log.kept(now) {
+            Ok(row) if !is_of_now(row.at, now) => {
+                problem.report(format!("[{index}].timestamp"), "A decision is at most 366 days old, and at most a day ahead.");
+            }
             Ok(row) => rows.push(row),
             Err(("", message)) => problem.report(format!("[{index}]"), message),
             Err((member, message)) => problem.report(format!("[{index}].{member}"), message),
         }
     }
     problem.or_ok(rows)
+}
+
+fn is_of_now(at: Timestamp, now: Timestamp) -> bool {
+    let age = now.duration_since(at);
+    -FUTURE <= age && age <= PAST
 }
 
 #[cfg(test)]
@@ -95,6 +107,17 @@ mod tests {
         assert_eq!(flaws(json!({"id": "a"})).status(), StatusCode::BAD_REQUEST);
         let many: Vec<Value> = (0..=MOST).map(|index| json!({"id": index.to_string()})).collect();
         assert_eq!(flaws(Value::Array(many)).errors().keys().collect::<Vec<_>>(), [""]);
+    }
+
+    #[test]
+    fn a_decision_of_another_age_is_refused() {
+        let fits = |at: &str| rows(posted(&json!([{"id": "a", "timestamp": at}])).unwrap(), now());
+        for at in ["0001-01-01T00:00:00Z", "2025-11-20T11:59:59Z", "2026-11-22T12:00:01Z", "9999-12-30T00:00:00Z"] {
+            assert_eq!(fits(at).unwrap_err().errors().keys().collect::<Vec<_>>(), ["[0].timestamp"], "{at}");
+        }
+        for at in ["2025-11-20T12:00:00Z", "2026-11-21T12:00:00Z", "2026-11-22T12:00:00Z"] {
+            assert_eq!(fits(at).unwrap().len(), 1, "{at}");
+        }
     }
 
     #[tokio::test]

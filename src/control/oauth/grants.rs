@@ -71,11 +71,14 @@ async fn by_password(plane: &Plane, asked: &Asked) -> Result<TokenAnswer, OAuthR
     }
     let scopes = scopes(&asked.form)?;
     let compared = plane.oauth.passwords.compare(&asked.state, &logins, &passwords).await.map_err(Problem::from)?;
-    let shown = Shown { logins: &logins, passwords: &passwords, client: &asked.client.client_id, request: &asked.request };
+    let shown = Shown { logins: &logins, passwords: &passwords, client: &asked.client.client_id, request: &asked.request, peer: asked.peer };
     let (issuer, code) = (plane.settings.issuer(), asked.form.text("otp"));
     let author = events::author(compared.user_id(), "Token", &asked.request);
     let attempt = Attempt { vault: &plane.oauth.vault, compared: &compared, code, issuer: &issuer, client: &asked.client, scopes: &scopes };
-    let outcome = plane.write_as(&author, |draft| attempt.outcome(draft)).await?;
+    let outcome = match asked.is_blocked(plane, compared.user_id()) {
+        true => Err(Denied::SignIn(Refusal::Blocked)),
+        false => plane.write_as(&author, |draft| attempt.outcome(draft)).await?,
+    };
     let refusal = match &outcome {
         Err(Denied::SignIn(refusal)) => Some(*refusal),
         _ => None,
@@ -116,7 +119,11 @@ async fn by_refresh_token(plane: &Plane, asked: &Asked) -> Result<TokenAnswer, O
     let known = asked.state.refresh_tokens.find(&secrets::sha256(text)).map(|token| token.user_id.as_str());
     let author = events::author(known, "Token", &asked.request);
     let change = |draft: &mut Draft| renewed(draft, text, &Renewal { issuer: &issuer, client: &asked.client, narrowed: narrowed.as_deref() });
-    let outcome = plane.write_as(&author, change).await?;
+    let outcome = match asked.is_blocked(plane, known) {
+        // The token is not used up: it is good from another address.
+        true => Err(Denied::SignIn(Refusal::Blocked)),
+        false => plane.write_as(&author, change).await?,
+    };
     let (failure, client) = (outcome.as_ref().err().map(Denied::reason), Some(asked.client.client_id.as_str()));
     events::tell(plane, events::Event { kind: "app.oauth2.token.refresh", user: known, client, failure, request: &asked.request }).await;
     signed(plane, outcome)
@@ -160,8 +167,14 @@ async fn by_client(plane: &Plane, asked: &Asked) -> Result<TokenAnswer, OAuthRef
     scopes.retain(|scope| !matches!(scope.as_str(), "openid" | "profile" | "email" | "offline_access"));
     let issuer = plane.settings.issuer();
     let author = events::author(asked.client.user_id.as_deref(), "Token", &asked.request);
-    let outcome = plane.write_as(&author, |draft| as_service_user(draft, &asked.client.id, &issuer, &scopes)).await?;
-    let failure = outcome.is_err().then_some("the application acts as no user that may sign in");
+    let outcome = match asked.is_blocked(plane, asked.client.user_id.as_deref()) {
+        true => Err(Denied::SignIn(Refusal::Blocked)),
+        false => plane.write_as(&author, |draft| as_service_user(draft, &asked.client.id, &issuer, &scopes)).await?,
+    };
+    let failure = outcome.as_ref().err().map(|denied| match denied {
+        Denied::Other(_) => "the application acts as no user that may sign in",
+        denied => denied.reason(),
+    });
     let (user, client) = (asked.client.user_id.as_deref(), Some(asked.client.client_id.as_str()));
     events::tell(plane, events::Event { kind: "app.oauth2.token.grant", user, client, failure, request: &asked.request }).await;
     signed(plane, outcome)

@@ -3,6 +3,8 @@
 use super::client;
 use super::form::{Form, LONGEST_FORM};
 use super::refusal::OAuthRefusal;
+use crate::control::identity::SessionType;
+use crate::control::peer::Peer;
 use crate::control::plane::Plane;
 use crate::control::wire::RequestId;
 use crate::observe::clock;
@@ -21,6 +23,15 @@ pub(super) struct Asked {
     pub(super) state: Arc<State>,
     /// The id of the request.
     pub(super) request: String,
+    /// From where.
+    pub(super) peer: Peer,
+}
+
+impl Asked {
+    /// Whether a network zone blocks this user from there.
+    pub(super) fn is_blocked(&self, plane: &Plane, user: Option<&str>) -> bool {
+        self.peer.may_not_sign_in(plane, &self.state, SessionType::AccessToken, user)
+    }
 }
 
 /// Reads the form and knows the application.
@@ -39,5 +50,5 @@ pub(super) async fn asked(plane: &Plane, request: Request) -> Result<Asked, OAut
     let state = plane.state().await?;
     let client = client::authenticate(&state, &plane.oauth.vault, (&parts.headers, &form), clock::now())?;
     let request = parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default();
-    Ok(Asked { form, client, state, request })
+    Ok(Asked { form, client, state, request, peer: Peer::of(&parts.extensions) })
 }

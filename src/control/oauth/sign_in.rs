@@ -8,6 +8,8 @@ use super::passwords::Compared;
 use super::second_factor;
 use super::sessions::after;
 use super::vault::Vault;
+use crate::control::identity::SessionType;
+use crate::control::peer::Peer;
 use crate::control::plane::Plane;
 use crate::control::problem::Problem;
 use crate::observe::clock;
@@ -30,6 +32,8 @@ pub(in crate::control) struct Shown<'a> {
     pub(in crate::control) client: &'a str,
     /// The id of the request.
     pub(in crate::control) request: &'a str,
+    /// From where.
+    pub(in crate::control) peer: Peer,
 }
 
 /// When the second factor is shown.
@@ -50,6 +54,8 @@ pub(in crate::control) enum Refusal {
     WrongPassword,
     /// There were too many wrong attempts.
     Locked,
+    /// A network zone blocks the address; nothing else was looked at.
+    Blocked,
     /// The account is suspended, past its expiry, or deactivated.
     Inactive,
     /// The time of the temporary password has passed.
@@ -70,6 +76,7 @@ impl Refusal {
             Self::UnknownUser => "VERIFICATION_ERROR: there is no such user",
             Self::WrongPassword => "INVALID_CREDENTIALS",
             Self::Locked => "LOCKED_OUT",
+            Self::Blocked => "BLOCKED_BY_NETWORK_ZONE",
             Self::Inactive => "the account is not active",
             Self::TemporaryPasswordEnded => "the temporary password has ended",
             Self::PasswordExpired => "PASSWORD_EXPIRED",
@@ -88,7 +95,7 @@ impl Refusal {
     }
 }
 
-/// Signs a user in, or counts the failure; either is an event.
+/// Signs a user in at the console, or counts the failure; either is an event.
 ///
 /// # Errors
 /// When the store or the library fails.
@@ -97,7 +104,10 @@ pub(in crate::control) async fn with_password(plane: &Plane, shown: Shown<'_>, s
     let state = plane.state().await?;
     let compared = plane.oauth.passwords.compare(&state, shown.logins, shown.passwords).await?;
     let author = events::author(compared.user_id(), "SignIn", shown.request);
-    let admitted = plane.write_as(&author, |draft| Ok(admit(draft, &plane.oauth.vault, &compared, second))).await?;
+    let admitted = match shown.peer.may_not_sign_in(plane, &state, SessionType::Console, compared.user_id()) {
+        true => Err(Refusal::Blocked),
+        false => plane.write_as(&author, |draft| Ok(admit(draft, &plane.oauth.vault, &compared, second))).await?,
+    };
     let is_halfway =
         matches!(second, SecondFactor::Later) && admitted.as_ref().is_ok_and(|user| second_factor::is_enrolled(&of(&plane.store.state(), &user.id)));
     if !is_halfway {
@@ -115,7 +125,10 @@ pub(in crate::control) async fn with_password(plane: &Plane, shown: Shown<'_>, s
 /// When the store fails.
 pub(in crate::control) async fn with_code(plane: &Plane, user_id: &str, code: &str, shown: Shown<'_>) -> Result<Result<Arc<User>, Refusal>, Problem> {
     let author = events::author(Some(user_id), "SignIn", shown.request);
-    let admitted = plane.write_as(&author, |draft| Ok(admit_by_code(draft, &plane.oauth.vault, user_id, code))).await?;
+    let admitted = match shown.peer.may_not_sign_in(plane, &*plane.state().await?, SessionType::Console, Some(user_id)) {
+        true => Err(Refusal::Blocked),
+        false => plane.write_as(&author, |draft| Ok(admit_by_code(draft, &plane.oauth.vault, user_id, code))).await?,
+    };
     events::sign_in(plane, &shown, Some(user_id), admitted.as_ref().err().copied()).await;
     Ok(admitted)
 }

@@ -4,19 +4,21 @@ use super::routes::{introspect, keys, open_routes, revoke, token};
 use super::sign_in::{Refusal, SecondFactor, Shown, admit, with_code, with_password};
 use super::{applications, credentials, keep_keys, second_factor, secrets, sessions, testing};
 use crate::control::judge::verified;
+use crate::control::peer::testing::local;
 use crate::control::plane::{Plane, empty};
 use crate::control::problem::Problem;
 use crate::observe::clock;
-use crate::store::{Application, Credential, Draft, EventRow, PersonalAccessToken, Span, User, UserKind, UserStatus};
+use crate::store::{Application, Credential, Draft, EventRow, NetworkZone, PersonalAccessToken, Span, User, UserKind, UserStatus};
 use crate::token::KeySet;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -196,7 +198,7 @@ async fn a_refusal_takes_a_whole_number_of_steps() {
     assert!(matches!(took("wrong").await, (400, long) if long >= step));
     assert!(matches!(took("cheap").await, (200, _)));
     let (logins, passwords) = (["ada@example.com".to_owned()], ["wrong".to_owned()]);
-    let shown = Shown { logins: &logins, passwords: &passwords, client: "console", request: "" };
+    let shown = Shown { logins: &logins, passwords: &passwords, client: "console", request: "", peer: local() };
     let started = clock::monotonic();
     assert!(with_password(&plane, shown, SecondFactor::Later).await.unwrap().is_err());
     assert!(started.elapsed() >= step);
@@ -240,7 +242,7 @@ async fn the_console_signs_in_in_two_steps_that_count_alike() {
     let plane = plane().await;
     let user = user(&plane, "ada", UserKind::Personal, UserStatus::Active).await;
     let (logins, right, wrong) = (["ada@example.com".to_owned()], [PASSWORD.to_owned()], ["wrong".to_owned()]);
-    let shown = |passwords| Shown { logins: &logins, passwords, client: "console", request: "" };
+    let shown = |passwords| Shown { logins: &logins, passwords, client: "console", request: "", peer: local() };
     assert_eq!(with_password(&plane, shown(&wrong), SecondFactor::Later).await.unwrap().unwrap_err(), Refusal::WrongPassword);
     assert!(with_password(&plane, shown(&right), SecondFactor::Later).await.unwrap().is_ok());
     assert!(plane.store.state().credentials.find(&user.id).unwrap().last_login.is_some(), "without a second factor that is all");
@@ -467,4 +469,71 @@ async fn whoever_asks_is_told_where_everything_is() {
         let keys = metadata["jwks_uri"].as_str().unwrap().strip_prefix("http://127.0.0.1:9910").unwrap().to_owned();
         assert!(served(plane.clone(), &format!("GET {keys}")).await.contains("\"keys\":["));
     }
+}
+
+/// A zone of this address that blocks sign-ins and tokens of everybody.
+async fn block(plane: &Plane, address: &str) {
+    let zone = NetworkZone {
+        code: "closed".to_owned(),
+        hierarchy: 1,
+        description: None,
+        created_at: Timestamp::UNIX_EPOCH,
+        updated_at: Timestamp::UNIX_EPOCH,
+        network_zone_ips: vec![serde_json::json!({ "value": address })],
+        action: "Block".to_owned(),
+        apply_rules: serde_json::json!({ "sessionType": [], "userRoles": [] }),
+        created_by: "00u0".to_owned(),
+        updated_by: "00u0".to_owned(),
+    };
+    change(plane, |draft| {
+        draft.put(zone);
+        Ok(())
+    })
+    .await;
+}
+
+async fn ask_from(plane: &Plane, address: &str, mut request: Request) -> Answer {
+    let peer: SocketAddr = format!("{address}:4711").parse().unwrap();
+    request.extensions_mut().insert(ConnectInfo(peer));
+    read(token(State(plane.clone()), request).await).await
+}
+
+#[tokio::test]
+async fn no_token_is_given_to_an_address_that_a_network_zone_blocks() {
+    let plane = plane().await;
+    let user = user(&plane, "svc", UserKind::Service, UserStatus::Active).await;
+    let bound = Application { user_id: Some(user.id.clone()), ..applications::new(&plane.oauth.vault, "bound", "Bound", "secret").unwrap() };
+    change(&plane, |draft| {
+        draft.put(bound);
+        Ok(())
+    })
+    .await;
+    block(&plane, "10.0.0.0/8").await;
+    let (right, wrong) = (password_form("svc@example.com", ESCAPED), password_form("svc@example.com", "guess"));
+    let by_client = "grant_type=client_credentials&client_id=bound&client_secret=secret";
+    let first = ask_from(&plane, "192.168.0.1", request(&right)).await;
+    assert_eq!(first.status, 200, "{}", first.json);
+    for form in [right.as_str(), &wrong, by_client] {
+        let answer = ask_from(&plane, "10.1.2.3", request(form)).await;
+        assert_eq!((answer.status, text(&answer, "error")), (400, "invalid_grant"));
+        assert_eq!(text(&answer, "error_description"), "the credentials are not valid", "a right password looks like a wrong one");
+    }
+    assert_eq!(credentials::of(&plane.store.state(), &user.id).failed_attempts, 0, "nothing was looked at");
+    assert!(events(&plane).await.iter().any(|event| event.body.contains("BLOCKED_BY_NETWORK_ZONE")));
+    assert_eq!(ask_from(&plane, "192.168.0.1", request(by_client)).await.status, 200);
+    let refresh_token = text(&first, "refresh_token");
+    assert_eq!(ask_from(&plane, "10.1.2.3", refresh_request(refresh_token)).await.status, 400);
+    assert_eq!(ask_from(&plane, "192.168.0.1", refresh_request(refresh_token)).await.status, 200, "it was not used up");
+}
+
+#[tokio::test]
+async fn nobody_signs_in_at_the_console_from_an_address_that_a_network_zone_blocks() {
+    let plane = plane().await;
+    let user = user(&plane, "ada", UserKind::Personal, UserStatus::Active).await;
+    let (logins, passwords) = (["ada@example.com".to_owned()], [PASSWORD.to_owned()]);
+    let shown = Shown { logins: &logins, passwords: &passwords, client: "console", request: "", peer: local() };
+    assert!(with_password(&plane, shown, SecondFactor::Later).await.unwrap().is_ok());
+    block(&plane, "127.0.0.1").await;
+    assert_eq!(with_password(&plane, shown, SecondFactor::Later).await.unwrap().unwrap_err(), Refusal::Blocked);
+    assert_eq!(with_code(&plane, &user.id, "123456", shown).await.unwrap().unwrap_err(), Refusal::Blocked);
 }

@@ -20,6 +20,10 @@ const EVENTS_OF_USER_UP: &str = "SELECT id, at, user_id, kind, body FROM events 
     WHERE at >= $1 AND at < $2 AND (at, id) > ($3, $4) AND user_id = $6 ORDER BY at, id LIMIT $5";
 const AUDIT: &str = "SELECT sequence, ordinal, at, user_id, operation, request, kind, key, before, after FROM audit \
     WHERE at >= $1 AND at < $2 AND (sequence, ordinal) < ($3, $4) ORDER BY sequence DESC, ordinal DESC LIMIT $5";
+const PAST: &str = "SELECT after FROM audit WHERE kind = $1 AND key = $2 AND at <= $3 ORDER BY at DESC, sequence DESC LIMIT 1";
+const ALL_PAST: &str = "SELECT key, after FROM audit AS entry WHERE kind = $1 AND at <= $2 AND after IS NOT NULL AND NOT EXISTS ( \
+    SELECT 1 FROM audit AS later WHERE later.kind = entry.kind AND later.key = entry.key AND later.at <= $2 \
+    AND (later.at, later.sequence) > (entry.at, entry.sequence))";
 const SURPLUS_DECISION: &str = "SELECT at FROM decisions ORDER BY at DESC, id DESC LIMIT 1 OFFSET $1";
 const OLD_DECISIONS: &str = "DELETE FROM decisions WHERE id IN (SELECT id FROM decisions WHERE at < $1 ORDER BY at LIMIT $2)";
 const OLD_EVENTS: &str = "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < $1 ORDER BY at LIMIT $2)";
@@ -117,6 +121,18 @@ impl Connection<'_> {
         let rows: Vec<Audit> =
             on!(self, inner => sqlx::query_as(AUDIT).bind(from).bind(to).bind(sequence).bind(ordinal).bind(limit).fetch_all(&mut **inner).await)?;
         Ok(rows.into_iter().map(audit_of).collect())
+    }
+
+    /// What a document was at that time; none if it was not there.
+    pub(super) async fn past(&mut self, kind: &str, key: &str, at: Timestamp) -> Result<Option<String>, sqlx::Error> {
+        let at = at.as_microsecond();
+        let row: Option<(Option<String>,)> = on!(self, inner => sqlx::query_as(PAST).bind(kind).bind(key).bind(at).fetch_optional(&mut **inner).await)?;
+        Ok(row.and_then(|(after,)| after))
+    }
+
+    /// What all documents of a kind were at that time, with their keys.
+    pub(super) async fn all_past(&mut self, kind: &str, at: Timestamp) -> Result<Vec<(String, String)>, sqlx::Error> {
+        on!(self, inner => sqlx::query_as(ALL_PAST).bind(kind).bind(at.as_microsecond()).fetch_all(&mut **inner).await)
     }
 
     /// The time before which all decisions but so many of the newest were made; of one moment, none stays.

@@ -234,6 +234,16 @@ impl Database {
         ask!(self.reader(), connection => connection.audit(span, place))
     }
 
+    /// What a document was at that time, from the audit log; none if it was not there.
+    pub(super) async fn past(&self, kind: &str, key: &str, at: Timestamp) -> Result<Option<String>, StoreError> {
+        ask!(self.reader(), connection => connection.past(kind, key, at))
+    }
+
+    /// The same of all documents of a kind, with their keys, in no order.
+    pub(super) async fn all_past(&self, kind: &str, at: Timestamp) -> Result<Vec<(String, String)>, StoreError> {
+        ask!(self.reader(), connection => connection.all_past(kind, at))
+    }
+
     /// Removes some of what a log held before that time; whether there may be more.
     pub(super) async fn prune_log(&self, log: Log, before: Timestamp) -> Result<bool, StoreError> {
         ask!(self.writer(), connection => connection.prune_log(log, before))

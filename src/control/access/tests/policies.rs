@@ -138,6 +138,13 @@ fn what_the_snapshot_loader_refuses_is_named_by_its_field() {
         ("for", json!([{ "asAtRangeForSpec": { "from": { "value": "AsAt=Now" }, "to": { "value": "AsAt=Latest" } } }]), "for[0].asAtRangeForSpec.from.value"),
         ("if", json!([{}]), "if[0]"),
         ("if", json!([{ "ifRequestHeaderExpression": { "headerName": "h", "operator": "EqualsCaseSensitive" } }]), "if[0].ifRequestHeaderExpression.value"),
+        (
+            "if",
+            json!([{ "ifRequestHeaderExpression": { "headerName": "X-Bad\r\n: é", "operator": "NotPresent" } }]),
+            "if[0].ifRequestHeaderExpression.headerName",
+        ),
+        ("for", json!([{ "effectiveDateRelative": { "adjustment": 1e30, "relativeToDateTime": "After" } }]), "for[0].effectiveDateRelative.adjustment"),
+        ("selectors", Value::Array(vec![json!({ "matchAllSelectorDefinition": match_all }); 2001]), "selectors"),
     ] {
         let sent = body(member, value.clone());
         let refused = body::read::<PolicyCreationRequest>(&sent).and_then(|request| creation(&mut draft(), &administrator(), request));

@@ -3,6 +3,7 @@
 use super::super::routes;
 use super::*;
 use crate::control::plane;
+use crate::observe::clock;
 use axum::Extension;
 use std::collections::BTreeSet;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,7 +27,7 @@ fn calls() -> Vec<(&'static str, &'static str, Option<Value>)> {
         ("CreatePolicy", "/access/api/policies", Some(policy_body("readers"))),
         ("ListPolicies", "/access/api/policies?scope=default", None),
         ("PagePolicies", "/access/api/policies/page?limit=1&sortBy=-id.code&filter=id.scope%20eq%20'default'", None),
-        ("GetPolicy", "/access/api/policies/readers?scope=default&asAt=2026-11-21T12:00:00.000000Z", None),
+        ("GetPolicy", "/access/api/policies/readers?scope=default&asAt=2999-11-21T12:00:00.000000Z", None),
         ("UpdatePolicy", "/access/api/policies/readers", Some(policy_body("readers"))),
         ("CreatePolicyCollection", "/access/api/policycollections", Some(json!({ "code": "bundle" }))),
         ("ListPolicyCollections", "/access/api/policycollections", None),
@@ -122,6 +123,9 @@ async fn what_is_missing_is_404_and_what_is_unreadable_400() {
     }
     for (method, target, body) in [
         ("GET", "policies/readers?asAt=yesterday", None),
+        ("GET", "policytemplates?asAt=2026-02-30", None),
+        ("GET", "policytemplates/forms?asAt=5", None),
+        ("POST", "policytemplates/$generatepolicy?asAt=x", Some(json!({ "templateSelection": [] }))),
         ("GET", "policies/page?limit=0", None),
         ("GET", "policies/page?page=AAAA", None),
         ("GET", "policies/page?filter=id.code", None),
@@ -131,6 +135,71 @@ async fn what_is_missing_is_404_and_what_is_unreadable_400() {
         ("PUT", "roles/desk?afterScope=default", Some(json!({ "resource": {} }))),
     ] {
         assert_eq!(ask(address, method, &format!("/access/api/{target}"), body.as_ref()).await.0, 400, "{method} {target}");
+    }
+    server.abort();
+}
+
+/// The address of a read at that time.
+fn at(target: &str, time: jiff::Timestamp) -> String {
+    format!("/access/api/{target}?asAt={time}")
+}
+
+#[tokio::test]
+async fn a_policy_is_answered_as_it_was_at_the_time_asked_for() {
+    let (address, server) = serve().await;
+    let body = |description: &str| {
+        let mut body = policy_body("readers");
+        body["description"] = json!(description);
+        Some(body)
+    };
+    let mut times = vec![clock::now()];
+    for (method, target, body, status) in [
+        ("POST", "policies", body("first"), 201),
+        ("PUT", "policies/readers", body("second"), 200),
+        ("DELETE", "policies/readers", None, 204),
+        ("POST", "policies", body("third"), 201),
+    ] {
+        assert_eq!(ask(address, method, &format!("/access/api/{target}"), body.as_ref()).await.0, status);
+        times.push(clock::now());
+    }
+    let mut told = Vec::new();
+    for time in times {
+        let (status, answer) = ask(address, "GET", &at("policies/readers", time), None).await;
+        told.push((status, serde_json::from_str::<Value>(&answer).ok().and_then(|answer| answer["description"].as_str().map(str::to_owned))));
+    }
+    let version = |description: &str| (200, Some(description.to_owned()));
+    assert_eq!(told, [(404, None), version("first"), version("second"), (404, None), version("third")]);
+    server.abort();
+}
+
+#[tokio::test]
+async fn templates_are_answered_as_they_were_at_the_time_asked_for() {
+    let (address, server) = serve().await;
+    let template = |code: &str, entity: &str| {
+        let selector = json!({ "matchAllSelectorDefinition": { "actions": [{ "scope": "default", "activity": "Any", "entity": entity }] } });
+        let templated = json!([{ "application": "LUSID", "tag": "Data", "selector": selector }]);
+        json!({ "code": code, "displayName": entity, "description": "", "templatedSelectors": templated })
+    };
+    let mut times = vec![clock::now()];
+    for (method, target, body) in [
+        ("POST", "policytemplates", Some(template("forms", "Portfolio"))),
+        ("PUT", "policytemplates/forms", Some(template("forms", "Instrument"))),
+        ("DELETE", "policytemplates/forms", None),
+    ] {
+        assert!(ask(address, method, &format!("/access/api/{target}"), body.as_ref()).await.0 < 300);
+        times.push(clock::now());
+    }
+    let selection = json!({ "templateSelection": [{ "scope": "default", "code": "forms" }] });
+    for (time, expected) in times.into_iter().zip([None, Some("Portfolio"), Some("Instrument"), None]) {
+        let (status, one) = ask(address, "GET", &at("policytemplates/forms", time), None).await;
+        assert_eq!(status, if expected.is_some() { 200 } else { 404 });
+        let (status, all) = ask(address, "GET", &at("policytemplates", time), None).await;
+        assert_eq!((status, all.contains("forms")), (200, expected.is_some()));
+        let (status, made) = ask(address, "POST", &at("policytemplates/$generatepolicy", time), Some(&selection)).await;
+        assert_eq!(status, if expected.is_some() { 200 } else { 400 });
+        if let Some(expected) = expected {
+            assert!(one.contains(expected) && all.contains(expected) && made.contains(expected), "{expected}: {one} {all} {made}");
+        }
     }
     server.abort();
 }

@@ -94,3 +94,20 @@ fn what_a_user_is_given_must_be_granted_to_the_caller() {
     creation(&mut draft, &caller, request(user_role(&["one"]))).unwrap();
     assert_eq!(refusal(deletion(&mut draft, &caller, USER)), (403, 186));
 }
+
+#[test]
+fn a_resource_that_is_wrapped_as_in_answers_is_read_as_the_bare_one() {
+    let mut draft = with_policies();
+    let mut body = user_role(&["one"]);
+    body["resource"] = json!({ "policyIdRoleResource": body["resource"] });
+    let made = wire(creation(&mut draft, &administrator(), request(body.clone())).unwrap());
+    assert_eq!(made["resource"]["policyIdRoleResource"]["policies"], json!([{ "scope": "default", "code": "one" }]));
+    let mut missing = body.clone();
+    missing["resource"]["policyIdRoleResource"]["policies"] = json!([{ "code": "three" }]);
+    assert_eq!(denied_fields(replacement(&mut draft, &administrator(), USER, request(missing))), ["resource.policyIdRoleResource.policies[0]"]);
+    let mut both = body.clone();
+    both["resource"]["policies"] = json!([]);
+    assert_eq!(denied_fields(replacement(&mut draft, &administrator(), USER, request(both))), ["resource.policyIdRoleResource"]);
+    body["resource"] = json!({ "nonTransitiveSupervisorRoleResource": { "roles": [{ "code": "desk" }] } });
+    assert_eq!(denied_fields(replacement(&mut draft, &administrator(), USER, request(body))), ["resource.nonTransitiveSupervisorRoleResource"]);
+}

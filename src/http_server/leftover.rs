@@ -17,13 +17,13 @@ const LARGEST: u64 = 64 * 1024;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A body on loan: whoever reads it may drop it before its end.
-pub struct Lent<B>(Arc<Mutex<B>>);
+pub(super) struct Lent<B>(Arc<Mutex<B>>);
 
 /// The other hold on a lent body.
-pub struct Leftover<B>(Arc<Mutex<B>>);
+pub(super) struct Leftover<B>(Arc<Mutex<B>>);
 
 /// Lends a body.
-pub fn lend<B>(body: B) -> (Lent<B>, Leftover<B>) {
+pub(super) fn lend<B>(body: B) -> (Lent<B>, Leftover<B>) {
     let shared = Arc::new(Mutex::new(body));
     (Lent(Arc::clone(&shared)), Leftover(shared))
 }
@@ -31,7 +31,7 @@ pub fn lend<B>(body: B) -> (Lent<B>, Leftover<B>) {
 impl<B: Body<Data = Bytes> + Unpin> Leftover<B> {
     /// Whether the body is at its end, be it that its rest was read now. `is_awaited` says that the
     /// client sends nothing before it is told to (`Expect`).
-    pub async fn is_drained(&self, is_awaited: bool) -> bool {
+    pub(super) async fn is_drained(&self, is_awaited: bool) -> bool {
         let (is_ended, upper) = {
             let body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             (body.is_end_stream(), body.size_hint().upper())
