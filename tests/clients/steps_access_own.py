@@ -100,13 +100,21 @@ class Templates(Step):
         }
 
     def test_a_template_is_created_read_listed_updated_and_deleted(self):
+        before = datetime.now(timezone.utc)
         created, document = self.ask(201, self.api.create_policy_template, fa.PolicyTemplateCreationRequest(code=self.code, **self.more))
         self.assertEqual((created.scope, created.code, created.applications, created.tags), ("default", self.code, ["LUSID"], ["Data", "Feature"]))
         self.assertEqual(self.ask(200, self.api.get_policy_template, self.code, scope="default", as_at=datetime.now(timezone.utc))[1], document)
         listed = self.ask(200, self.api.list_policy_templates, filter=f"code eq '{self.code}'", sort_by="code", limit=5)[0]
         self.assertEqual([one.code for one in listed.values], [self.code])
+        between = datetime.now(timezone.utc)
         change = fa.PolicyTemplateUpdateRequest(**{**self.more, "displayName": "Another"})
         self.assertEqual(self.ask(200, self.api.update_policy_template, self.code, policy_template_update_request=change)[0].display_name, "Another")
+        self.assertEqual(self.ask(200, self.api.get_policy_template, self.code, as_at=between)[1], document)
+        self.refused(404, 878, self.api.get_policy_template, self.code, as_at=before)
+        named = f"code eq '{self.code}'"
+        for time, names in ((before, []), (between, ["A template"]), (datetime.now(timezone.utc), ["Another"])):
+            listed = self.ask(200, self.api.list_policy_templates, as_at=time, filter=named)[0]
+            self.assertEqual([one.display_name for one in listed.values], names)
         self.refused((400, 409), 877, self.api.create_policy_template, fa.PolicyTemplateCreationRequest(code=self.code, **self.more))
         self.ask(204, self.api.delete_policy_template, self.code)
         self.refused(404, 878, self.api.get_policy_template, self.code)

@@ -62,18 +62,24 @@ class Policies(Step):
 
     def test_a_policy_is_created_read_listed_updated_and_deleted(self):
         code = unique("a policy +")
+        before = datetime.now(timezone.utc)
         created, document = self.ask(201, self.api.create_policy, policy(code, description="first"))
         self.assertEqual((created.id.scope, created.id.code, created.grant), ("default", code, "Allow"))
         self.assertIsInstance(document["links"], list)
         self.assertEqual(document["when"], {"activate": "2024-01-01T00:00:00.0000000+00:00", "deactivate": "9999-12-31T23:59:59.9999999+00:00"})
         self.assertEqual(self.ask(200, self.api.get_policy, code)[1], document)
         self.assertEqual(self.ask(200, self.api.get_policy, code, scope="default", as_at=datetime.now(timezone.utc))[1], document)
+        between = datetime.now(timezone.utc)
         change = fa.PolicyUpdateRequest(description="second", grant="Deny", selectors=created.selectors, when=created.when)
         updated, _ = self.ask(200, self.api.update_policy, code, change)
         self.assertEqual((updated.description, updated.grant, updated.selectors), ("second", "Deny", created.selectors))
         for listed in (self.ask(200, self.api.list_policies), self.ask(200, self.api.list_policies, scope="default")):
             self.assertEqual([one.description for one in listed[0] if one.id.code == code], ["second"])
+        self.assertEqual(self.ask(200, self.api.get_policy, code, as_at=between)[1], document)
+        self.refused(404, 772, self.api.get_policy, code, as_at=before)
         self.ask(204, self.api.delete_policy, code)
+        self.assertEqual(self.ask(200, self.api.get_policy, code, as_at=between)[1], document)
+        self.refused(404, 772, self.api.get_policy, code, as_at=datetime.now(timezone.utc))
         for gone in (self.api.get_policy, self.api.delete_policy):
             self.refused(404, 772, gone, code)
         self.refused(404, 772, self.api.update_policy, code, change)
