@@ -3,6 +3,7 @@
 //! It prints nothing and decides nothing.
 
 mod certificates;
+mod engine;
 mod settings;
 mod sources;
 
@@ -12,12 +13,13 @@ pub use sources::key_sets;
 use crate::admin::{self, Admin, Listening};
 use crate::api_map::{ApiMap, MapProblem};
 use crate::config::Config;
-use crate::door::Wiring;
+use crate::door::{TlsError, Wiring};
 use crate::observe::clock::WallClock;
 use crate::observe::{DecisionLog, DecisionLogError, Labels, Metrics, MetricsError, Recent, clock};
-use crate::proxy::{Proxy, ProxyError, Serving, TlsError};
+use crate::proxy::ProxyError;
 use crate::snapshot::{World, WorldStore};
 use crate::sources::{KeySets, Tokens};
+use engine::{Bound, Serving};
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -70,6 +72,10 @@ pub enum GatewayError {
     /// The proxy could not be started.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// The proxy could not be started by Pingora.
+    #[cfg(feature = "pingora")]
+    #[error("proxy: {0}")]
+    Pingora(#[from] crate::pingora::PingoraError),
     /// The operator's door could not be bound.
     #[error("cannot listen on `{address}`: {source}")]
     Listen {
@@ -107,7 +113,7 @@ impl Gateway {
         let tls = settings::server_tls(&config.proxy)?;
         let proxy = match config.proxy.listen.is_empty() {
             true => None,
-            false => Some(Proxy::bind(settings::proxy(&config.proxy, tls.clone())?)?),
+            false => Some(Bound::new(&config.proxy, tls.clone())?),
         };
         let admin = bind(&config.admin.listen).await?;
         let maps = settings::maps(&config.api.maps)?;
