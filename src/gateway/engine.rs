@@ -39,7 +39,7 @@ impl Bound {
             Engine::Hyper => Ok(Self::Hyper(proxy::Proxy::bind(settings::proxy(section, tls)?)?)),
             #[cfg(feature = "pingora")]
             Engine::Pingora => {
-                let (listening, settings) = settings::pingora(section, tls)?;
+                let (listening, settings) = (settings::pingora_listening(section, tls), settings::pingora_settings(section)?);
                 Ok(Self::Pingora(Box::new(pingora::Proxy::bind(listening, settings)?)))
             }
             #[cfg(not(feature = "pingora"))]

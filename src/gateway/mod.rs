@@ -7,6 +7,8 @@ mod engine;
 mod settings;
 mod sources;
 
+#[cfg(feature = "pingora")]
+pub use settings::pingora_settings;
 pub use settings::unavailable;
 pub use sources::key_sets;
 
@@ -95,7 +97,7 @@ pub enum GatewayError {
 /// Running doors. Dropping it closes them at once; `run` lets running answers finish.
 pub struct Gateway {
     listening: Listening,
-    world: Arc<WorldStore>,
+    wiring: Wiring,
     keys: Arc<KeySets>,
     serving: Option<Serving>,
     /// Sources, certificates and the operator's door; they end with this.
@@ -148,7 +150,7 @@ impl Gateway {
         for listener in admin {
             tasks.spawn(operate(listener, state.clone()));
         }
-        Ok(Self { listening, world, keys, serving, tasks })
+        Ok(Self { listening, wiring, keys, serving, tasks })
     }
 
     /// The bound addresses of every door.
@@ -157,9 +159,16 @@ impl Gateway {
         &self.listening
     }
 
+    /// What a door works with that somebody else serves: it judges by the same world, and counts and
+    /// records in the same places. The sources end with the gateway.
+    #[must_use]
+    pub fn wiring(&self) -> &Wiring {
+        &self.wiring
+    }
+
     /// Waits until calls can be judged: a snapshot is in force and every issuer's keys were tried.
     pub async fn ready(&self) {
-        while self.world.load().snapshot.policies.revision() == 0 || !self.keys.tried_once() {
+        while self.wiring.world.load().snapshot.policies.revision() == 0 || !self.keys.tried_once() {
             tokio::time::sleep(LOOK).await;
         }
     }

@@ -66,17 +66,26 @@ pub(super) fn proxy(section: &config::Proxy, tls: Option<ServerTls>) -> Result<p
     })
 }
 
-/// The settings of the other engine.
+/// Where and how the other engine serves.
 #[cfg(feature = "pingora")]
-pub(super) fn pingora(section: &config::Proxy, tls: Option<ServerTls>) -> Result<(pingora::Listening, pingora::Settings), GatewayError> {
-    let limits = &section.limits;
+pub(super) fn pingora_listening(section: &config::Proxy, tls: Option<ServerTls>) -> pingora::Listening {
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    pingora::Listening { listen: section.listen.clone(), threads: NonZeroUsize::new(section.workers).unwrap_or(cores), tls }
+}
+
+/// The section's settings for a door on Pingora, whoever serves it.
+///
+/// # Errors
+/// When an upstream or its authorities cannot be used.
+#[cfg(feature = "pingora")]
+pub fn pingora_settings(section: &config::Proxy) -> Result<pingora::Settings, GatewayError> {
+    let limits = &section.limits;
     let authority = section.upstream_ca.as_deref().map(read).transpose()?;
     let authorities = authority.as_deref().map_or(Authorities::Native, Authorities::Private);
     let cache = MetadataCache::new(MetadataCacheSettings { ttl: section.metadata_cache.ttl, bytes: section.metadata_cache.bytes });
     let metadata = Metadata::of(section.upstream.clone(), HttpClient::new(authorities)?, cache, limits.upstream_read_timeout);
     let upstreams = upstreams(section)?.into_iter().map(|url| pingora::UpstreamUrl { host: url.host, port: url.port, is_tls: url.tls.is_some() });
-    let settings = pingora::Settings {
+    Ok(pingora::Settings {
         upstreams: upstreams.collect(),
         upstream_ca: section.upstream_ca.clone(),
         limits: pingora::Limits {
@@ -88,9 +97,7 @@ pub(super) fn pingora(section: &config::Proxy, tls: Option<ServerTls>) -> Result
             max_connections: limits.max_connections,
         },
         metadata,
-    };
-    let threads = NonZeroUsize::new(section.workers).unwrap_or(cores);
-    Ok((pingora::Listening { listen: section.listen.clone(), threads, tls }, settings))
+    })
 }
 
 fn upstreams(section: &config::Proxy) -> Result<Vec<UpstreamUrl>, GatewayError> {

@@ -8,6 +8,7 @@ use crate::observe::clock;
 use http::HeaderValue;
 use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use rustls::pki_types::ServerName;
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -50,6 +51,8 @@ struct Upstream {
 pub(super) struct Route {
     places: std::vec::IntoIter<usize>,
     at: Option<usize>,
+    /// Where the upstream's name leads, from the one that is tried.
+    addresses: VecDeque<SocketAddr>,
 }
 
 impl Upstreams {
@@ -65,7 +68,7 @@ impl Upstreams {
         let count = self.all.len();
         let mut places: Vec<usize> = (0..count).map(|place| first.wrapping_add(place) % count).collect();
         places.sort_by_key(|&place| self.all.get(place).is_some_and(|upstream| upstream.is_down(now)));
-        Route { places: places.into_iter(), at: None }
+        Route { places: places.into_iter(), at: None, addresses: VecDeque::new() }
     }
 
     /// The peer that the call is at.
@@ -73,11 +76,14 @@ impl Upstreams {
         if route.at.is_none() {
             route.at = route.places.next();
         }
-        let upstream = self.at(route).ok_or_else(|| unavailable("no upstream is left to try"))?;
-        let address = timeout(self.limits.upstream_connect_timeout, upstream.address()).await;
-        let address = address.map_err(|_| late("no name in time"))?.map_err(unavailable)?;
+        let upstream = route.at.and_then(|place| self.all.get(place)).ok_or_else(|| unavailable("no upstream is left to try"))?;
+        if route.addresses.is_empty() {
+            let addresses = timeout(self.limits.upstream_connect_timeout, upstream.addresses()).await;
+            route.addresses = addresses.map_err(|_| late("no name in time"))?.map_err(unavailable)?;
+        }
+        let address = route.addresses.front().ok_or_else(|| unavailable("the name leads nowhere"))?;
         let sni = if upstream.is_tls { upstream.host.clone() } else { String::new() };
-        let mut peer = HttpPeer::new(address, upstream.is_tls, sni);
+        let mut peer = HttpPeer::new(*address, upstream.is_tls, sni);
         let options = &mut peer.options;
         options.connection_timeout = Some(self.limits.upstream_connect_timeout);
         options.total_connection_timeout = Some(self.limits.upstream_connect_timeout);
@@ -93,8 +99,13 @@ impl Upstreams {
         self.at(route).map(|upstream| upstream.authority.clone())
     }
 
-    /// Passes over the upstream that could not be reached; says whether another is left.
+    /// Passes over the address that could not be reached, and over the upstream with its last; says
+    /// whether another is left.
     pub(super) fn pass_over(&self, route: &mut Route) -> bool {
+        route.addresses.pop_front();
+        if !route.addresses.is_empty() {
+            return true;
+        }
         if let Some(upstream) = self.at(route) {
             upstream.set_down(Some(clock::monotonic() + DOWN));
         }
@@ -126,12 +137,12 @@ impl Upstream {
         Ok(Self { host, port: url.port, is_tls: url.is_tls, authority, down_until: Mutex::new(None) })
     }
 
-    async fn address(&self) -> Result<SocketAddr, String> {
+    async fn addresses(&self) -> Result<VecDeque<SocketAddr>, String> {
         if let Ok(address) = self.host.parse::<IpAddr>() {
-            return Ok(SocketAddr::new(address, self.port));
+            return Ok(VecDeque::from([SocketAddr::new(address, self.port)]));
         }
-        let mut found = tokio::net::lookup_host((self.host.as_str(), self.port)).await.map_err(|error| format!("the name is not known: {error}"))?;
-        found.next().ok_or_else(|| "the name leads nowhere".to_owned())
+        let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await;
+        Ok(found.map_err(|error| format!("the name is not known: {error}"))?.collect())
     }
 
     fn is_down(&self, now: Instant) -> bool {

@@ -22,6 +22,9 @@ const IDLE_CONNECTIONS: usize = 1024;
 /// How often a call may go to an upstream again because a pooled connection was closed.
 const STALE_CONNECTIONS: usize = 8;
 
+/// How long running answers may take to finish when Pingora's own server is told to stop.
+const FAREWELL_SECONDS: u64 = 30;
+
 /// Where and how the door serves by itself.
 #[derive(Clone, Debug)]
 pub struct Listening {
@@ -186,6 +189,9 @@ pub(super) fn server_conf(upstream_ca: Option<&Path>, upstream_count: usize) -> 
         ca_file: upstream_ca.and_then(Path::to_str).map(str::to_owned),
         threads: 1,
         upstream_keepalive_pool_size: IDLE_CONNECTIONS,
+        // Where Pingora's own server serves it, it would wait five minutes before it stops.
+        grace_period_seconds: Some(0),
+        graceful_shutdown_timeout_seconds: Some(FAREWELL_SECONDS),
         max_retries: upstream_count.saturating_add(STALE_CONNECTIONS),
         ..ServerConf::default()
     }

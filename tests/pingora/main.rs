@@ -34,8 +34,10 @@ mod validators;
 mod answers;
 #[path = "../proxy/connections.rs"]
 mod connections;
+mod guards;
 #[path = "../proxy/http2.rs"]
 mod http2;
+mod https;
 #[path = "../proxy/metadata.rs"]
 mod metadata;
 #[path = "../proxy/observed.rs"]

@@ -24,6 +24,8 @@ pub struct Plan {
     pub world: doorward::snapshot::World,
     /// The issuers and their keys.
     pub keys: Arc<KeySets>,
+    /// The authorities of https upstreams, for the engine that reads them itself.
+    pub upstream_ca: Option<std::path::PathBuf>,
     /// The time that calls are judged by.
     pub clock: WallClock,
 }
@@ -53,6 +55,7 @@ impl Doorward {
             log: LogSettings { sinks: vec![], when: When::All, on_full: OnFull::Block },
             world: world(),
             keys: Arc::new(KeySets::new(vec![])),
+            upstream_ca: None,
             clock: WallClock::default(),
         };
         change(&mut plan);
@@ -61,7 +64,7 @@ impl Doorward {
         let tokens = Arc::new(Tokens::new(plan.keys, Arc::clone(&metrics) as _));
         let world = Arc::new(WorldStore::new(plan.world));
         let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: plan.clock };
-        let (address, serving) = Serving::open(plan.settings, &wiring);
+        let (address, serving) = Serving::open(plan.settings, plan.upstream_ca, &wiring);
         Self { address, metrics, world, serving }
     }
 

@@ -4,6 +4,7 @@
 use doorward::door::Wiring;
 use doorward::proxy::{self, Settings};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Whether this binary's doors run on Pingora.
@@ -21,14 +22,16 @@ pub enum Serving {
 
 impl Serving {
     /// A door with these settings, and where it listens.
-    pub fn open(settings: Settings, wiring: &Wiring) -> (SocketAddr, Self) {
+    pub fn open(settings: Settings, upstream_ca: Option<PathBuf>, wiring: &Wiring) -> (SocketAddr, Self) {
         #[cfg(feature = "pingora")]
         if IS_PINGORA {
-            let (listening, settings) = by_pingora(settings);
+            let (listening, settings) = by_pingora(settings, upstream_ca);
             let proxy = doorward::pingora::Proxy::bind(listening, settings).unwrap();
             let address = proxy.addresses()[0];
             return (address, Self::Pingora(proxy.serve(wiring).unwrap()));
         }
+        // The other engine has them in its settings.
+        drop(upstream_ca);
         let proxy = proxy::Proxy::bind(settings).unwrap();
         (proxy.addresses()[0], Self::Hyper(proxy.serve(wiring).unwrap()))
     }
@@ -45,7 +48,7 @@ impl Serving {
 
 /// The same settings for the other engine.
 #[cfg(feature = "pingora")]
-fn by_pingora(settings: Settings) -> (doorward::pingora::Listening, doorward::pingora::Settings) {
+fn by_pingora(settings: Settings, upstream_ca: Option<PathBuf>) -> (doorward::pingora::Listening, doorward::pingora::Settings) {
     use doorward::door::{Metadata, MetadataCache};
     use doorward::http_client::{Authorities, HttpClient};
     use doorward::pingora::{Limits, Listening, UpstreamUrl};
@@ -64,5 +67,5 @@ fn by_pingora(settings: Settings) -> (doorward::pingora::Listening, doorward::pi
     };
     let listening = Listening { listen: settings.listen, threads: settings.threads, tls: settings.tls };
     let upstreams = settings.upstreams.into_iter().map(url).collect();
-    (listening, doorward::pingora::Settings { upstreams, upstream_ca: None, limits, metadata })
+    (listening, doorward::pingora::Settings { upstreams, upstream_ca, limits, metadata })
 }
