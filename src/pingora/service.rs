@@ -254,6 +254,10 @@ impl ProxyHttp for Doorward {
             }
             return failed(0);
         }
+        if is_clients && open.refusal.is_none() && session.is_body_done() {
+            // It is gone, and nothing was wrong with what it asked.
+            return failed(0);
+        }
         refuse::answer(session, open, &refusal).await;
         if session.as_http1().is_some() {
             session.shutdown().await;

@@ -20,6 +20,8 @@ mod availability;
 mod codings;
 #[path = "../fail_closed/framing.rs"]
 mod framing;
+#[path = "../gateway.rs"]
+mod gateway;
 #[path = "../fail_closed/headers.rs"]
 mod headers;
 #[path = "../fail_closed/targets.rs"]

@@ -10,6 +10,9 @@ use std::time::Duration;
 /// Whether this binary's doors run on Pingora.
 pub const IS_PINGORA: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), [.., b'p', b'i', b'n', b'g', b'o', b'r', b'a']);
 
+/// The engine's name in a configuration.
+pub const ENGINE: &str = if IS_PINGORA { "pingora" } else { "hyper" };
+
 /// A proxy that serves.
 #[derive(Debug)]
 pub enum Serving {
