@@ -16,6 +16,9 @@ pub mod snapshot;
 pub mod door;
 // The reverse proxy, on hyper.
 pub mod proxy;
+// The same door as a Pingora `ProxyHttp`.
+#[cfg(feature = "pingora")]
+pub mod pingora;
 // The operator's door: health, readiness, metrics, status.
 pub mod admin;
 // Background work: snapshots, key sets, verified tokens.

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
 use support::client::{Answer, Client};
+use support::engine::ENGINE;
 use support::upstream::{Reply, Upstream, ok};
 use support::within;
 use support::world::{TOKEN, api_map, portfolios, snapshot, visible_portfolios};
@@ -51,7 +52,7 @@ impl Site {
     fn recording(&self, decisions: &str, more: &str) -> Config {
         let (upstream, map, source) = (self.upstream, self.path("map.yaml"), self.path("snapshot.json"));
         let text = format!(
-            "[proxy]\nlisten = \"127.0.0.1:0\"\nupstream = \"http://{upstream}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+            "[proxy]\nengine = \"{ENGINE}\"\nlisten = \"127.0.0.1:0\"\nupstream = \"http://{upstream}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
              [api]\nmaps = [\"{map}\"]\n[snapshot]\nsource = \"file:{source}\"\npoll = \"1s\"\ntoken = \"sidecar\"\n\
              [decisions]\n{decisions}\n{more}"
         );
@@ -186,6 +187,16 @@ async fn a_dropped_gateway_is_closed() {
         }
     })
     .await;
+}
+
+#[cfg(not(feature = "pingora"))]
+#[tokio::test]
+async fn an_engine_that_was_not_built_in_is_refused_aloud() {
+    let upstream = Upstream::start(|_| ok("{}")).await;
+    let mut config = Site::new(&upstream).config("");
+    config.proxy.engine = doorward::config::Engine::Pingora;
+    let error = Gateway::start(config).await.unwrap_err();
+    assert!(matches!(error, GatewayError::Unavailable(what) if what.contains("`pingora`")), "{error}");
 }
 
 #[tokio::test]

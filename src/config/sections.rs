@@ -61,6 +61,8 @@ pub struct Tls {
 pub enum Engine {
     /// hyper.
     Hyper,
+    /// Pingora, where the build has it.
+    Pingora,
 }
 
 /// `[proxy.limits]`; all finite.
@@ -152,13 +154,13 @@ impl Proxy {
         if upstream.as_ref().is_some_and(Vec::is_empty) {
             section.problem("upstream", "is empty, write at least one URL");
         }
-        let engine = |text: &str| (text == "hyper").then_some(Engine::Hyper);
+        let engine = |text: &str| [("hyper", Engine::Hyper), ("pingora", Engine::Pingora)].into_iter().find_map(|(name, engine)| (name == text).then_some(engine));
         let proxy = Self {
             listen: listen(&section, default_listen),
             upstream: upstream.unwrap_or_else(|| vec![Uri::from_static("http://127.0.0.1:9000")]),
             tls: section.section("tls").and_then(Tls::read),
             upstream_ca: section.parsed("upstream_ca", "write the path of a PEM file", path),
-            engine: section.parsed("engine", "write \"hyper\"", engine).unwrap_or(Engine::Hyper),
+            engine: section.parsed("engine", "write \"hyper\" or \"pingora\"", engine).unwrap_or(Engine::Hyper),
             forward_authorization: section.boolean_or("forward_authorization", true),
             workers: section.number_or("workers", 0, 0),
             limits: Limits::read(section.section_or_empty("limits")),

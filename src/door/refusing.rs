@@ -1,7 +1,7 @@
 //! A refusal as every door gives it: the headers and the problem document (interfaces §6).
 
 use super::ids;
-use crate::authorize::{DecisionId, Refusal};
+use crate::authorize::{DecisionId, Refusal, RefusalName};
 use crate::snapshot::World;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VARY};
 
@@ -26,4 +26,22 @@ pub fn refusal_headers(id: DecisionId, refusal: &Refusal) -> HeaderMap {
 #[must_use]
 pub fn refusal_body(world: &World, id: DecisionId, refusal: &Refusal) -> Vec<u8> {
     refusal.problem(&world.settings.instance_prefix, id)
+}
+
+/// The bytes of a 503 for a connection that is over the limit: said without reading a request.
+#[must_use]
+pub fn overloaded(world: &World, id: DecisionId) -> Vec<u8> {
+    let refusal = Refusal::new(RefusalName::Overloaded, "The service is overloaded.", "too many connections");
+    let body = refusal_body(world, id, &refusal);
+    let mut answer = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n".to_vec();
+    for (name, value) in refusal.headers() {
+        answer.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+    }
+    let rest = format!(
+        "cache-control: private, no-store\r\nvary: Authorization\r\ndoorward-decision-id: {id}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    answer.extend_from_slice(rest.as_bytes());
+    answer.extend_from_slice(&body);
+    answer
 }

@@ -2,7 +2,7 @@
 //! used change nothing: the former ones stay.
 
 use crate::config::Tls;
-use crate::proxy::{ServerTls, TlsError};
+use crate::door::{ServerTls, TlsError};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 

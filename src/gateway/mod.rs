@@ -3,21 +3,25 @@
 //! It prints nothing and decides nothing.
 
 mod certificates;
+mod engine;
 mod settings;
 mod sources;
 
+#[cfg(feature = "pingora")]
+pub use settings::pingora_settings;
 pub use settings::unavailable;
 pub use sources::key_sets;
 
 use crate::admin::{self, Admin, Listening};
 use crate::api_map::{ApiMap, MapProblem};
 use crate::config::Config;
-use crate::door::Wiring;
+use crate::door::{TlsError, Wiring};
 use crate::observe::clock::WallClock;
 use crate::observe::{DecisionLog, DecisionLogError, Labels, Metrics, MetricsError, Recent, clock};
-use crate::proxy::{Proxy, ProxyError, Serving, TlsError};
+use crate::proxy::ProxyError;
 use crate::snapshot::{World, WorldStore};
 use crate::sources::{KeySets, Tokens};
+use engine::{Bound, Serving};
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -70,6 +74,10 @@ pub enum GatewayError {
     /// The proxy could not be started.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// The proxy could not be started by Pingora.
+    #[cfg(feature = "pingora")]
+    #[error("proxy: {0}")]
+    Pingora(#[from] crate::pingora::PingoraError),
     /// The operator's door could not be bound.
     #[error("cannot listen on `{address}`: {source}")]
     Listen {
@@ -89,7 +97,7 @@ pub enum GatewayError {
 /// Running doors. Dropping it closes them at once; `run` lets running answers finish.
 pub struct Gateway {
     listening: Listening,
-    world: Arc<WorldStore>,
+    wiring: Wiring,
     keys: Arc<KeySets>,
     serving: Option<Serving>,
     /// Sources, certificates and the operator's door; they end with this.
@@ -107,7 +115,7 @@ impl Gateway {
         let tls = settings::server_tls(&config.proxy)?;
         let proxy = match config.proxy.listen.is_empty() {
             true => None,
-            false => Some(Proxy::bind(settings::proxy(&config.proxy, tls.clone())?)?),
+            false => Some(Bound::new(&config.proxy, tls.clone())?),
         };
         let admin = bind(&config.admin.listen).await?;
         let maps = settings::maps(&config.api.maps)?;
@@ -142,7 +150,7 @@ impl Gateway {
         for listener in admin {
             tasks.spawn(operate(listener, state.clone()));
         }
-        Ok(Self { listening, world, keys, serving, tasks })
+        Ok(Self { listening, wiring, keys, serving, tasks })
     }
 
     /// The bound addresses of every door.
@@ -151,9 +159,16 @@ impl Gateway {
         &self.listening
     }
 
+    /// What a door works with that somebody else serves: it judges by the same world, and counts and
+    /// records in the same places. The sources end with the gateway.
+    #[must_use]
+    pub fn wiring(&self) -> &Wiring {
+        &self.wiring
+    }
+
     /// Waits until calls can be judged: a snapshot is in force and every issuer's keys were tried.
     pub async fn ready(&self) {
-        while self.world.load().snapshot.policies.revision() == 0 || !self.keys.tried_once() {
+        while self.wiring.world.load().snapshot.policies.revision() == 0 || !self.keys.tried_once() {
             tokio::time::sleep(LOOK).await;
         }
     }

@@ -4,10 +4,14 @@ use super::GatewayError;
 use crate::api_map::ApiMap;
 use crate::cases::read_yaml;
 use crate::config::{self, Config};
-use crate::door::MetadataCacheSettings;
+#[cfg(feature = "pingora")]
+use crate::door::{Metadata, MetadataCache};
+use crate::door::{MetadataCacheSettings, ServerTls, client_tls};
 use crate::http_client::{Authorities, HttpClient};
 use crate::observe::{LogSettings, OnFull, PostSettings, Sink, When};
-use crate::proxy::{self, ServerTls, UpstreamTls, UpstreamUrl};
+#[cfg(feature = "pingora")]
+use crate::pingora;
+use crate::proxy::{self, UpstreamTls, UpstreamUrl};
 use crate::snapshot;
 use crate::sources::SnapshotOrigin;
 use http::Uri;
@@ -19,6 +23,9 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Said where the other engine was not built in.
+pub(super) const NO_PINGORA: &str = "proxy.engine `pingora`, which is a feature of the build,";
+
 /// Refuses what the configuration can say and nothing here can do yet: a door that is asked for and
 /// stays closed must not go unnoticed.
 pub(super) fn require_available(config: &Config) -> Result<(), GatewayError> {
@@ -28,6 +35,7 @@ pub(super) fn require_available(config: &Config) -> Result<(), GatewayError> {
 /// Everything that the configuration asks for and this version does not have.
 pub fn unavailable(config: &Config) -> impl Iterator<Item = &'static str> {
     let asked_for = [
+        (config.proxy.engine == config::Engine::Pingora && cfg!(not(feature = "pingora")), NO_PINGORA),
         (config.envoy.is_some(), "[envoy]"),
         (config.forward_auth.is_some(), "[forward_auth]"),
         (config.shadow.as_ref().is_some_and(|shadow| shadow.snapshot.is_some()), "shadow.snapshot"),
@@ -58,11 +66,45 @@ pub(super) fn proxy(section: &config::Proxy, tls: Option<ServerTls>) -> Result<p
     })
 }
 
+/// Where and how the other engine serves.
+#[cfg(feature = "pingora")]
+pub(super) fn pingora_listening(section: &config::Proxy, tls: Option<ServerTls>) -> pingora::Listening {
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    pingora::Listening { listen: section.listen.clone(), threads: NonZeroUsize::new(section.workers).unwrap_or(cores), tls }
+}
+
+/// The section's settings for a door on Pingora, whoever serves it.
+///
+/// # Errors
+/// When an upstream or its authorities cannot be used.
+#[cfg(feature = "pingora")]
+pub fn pingora_settings(section: &config::Proxy) -> Result<pingora::Settings, GatewayError> {
+    let limits = &section.limits;
+    let authority = section.upstream_ca.as_deref().map(read).transpose()?;
+    let authorities = authority.as_deref().map_or(Authorities::Native, Authorities::Private);
+    let cache = MetadataCache::new(MetadataCacheSettings { ttl: section.metadata_cache.ttl, bytes: section.metadata_cache.bytes });
+    let metadata = Metadata::of(section.upstream.clone(), HttpClient::new(authorities)?, cache, limits.upstream_read_timeout);
+    let upstreams = upstreams(section)?.into_iter().map(|url| pingora::UpstreamUrl { host: url.host, port: url.port, is_tls: url.tls.is_some() });
+    Ok(pingora::Settings {
+        upstreams: upstreams.collect(),
+        upstream_ca: section.upstream_ca.clone(),
+        limits: pingora::Limits {
+            request_head_bytes: limits.request_head_bytes,
+            held_answer_bytes: limits.response_item_bytes,
+            header_read_timeout: limits.header_read_timeout,
+            upstream_connect_timeout: limits.upstream_connect_timeout,
+            upstream_read_timeout: limits.upstream_read_timeout,
+            max_connections: limits.max_connections,
+        },
+        metadata,
+    })
+}
+
 fn upstreams(section: &config::Proxy) -> Result<Vec<UpstreamUrl>, GatewayError> {
     let is_tls = |url: &Uri| url.scheme() == Some(&Scheme::HTTPS);
     let tls = if section.upstream.iter().any(is_tls) {
         let authority = section.upstream_ca.as_deref().map(read).transpose()?;
-        Some(proxy::client_tls(authority.as_deref())?)
+        Some(client_tls(authority.as_deref())?)
     } else {
         None
     };

@@ -9,7 +9,8 @@ use super::refuse;
 use super::upstream::RequestBody;
 use super::{framing, metadata};
 use crate::authorize::{Admission, DecisionId, Door, Refusal, RefusalName};
-use crate::door::{Arrival, MetadataAnswers, Supplies, ask};
+use crate::door::{self, Arrival, MetadataAnswers, Supplies, ask};
+use crate::door::framing::Visitor;
 use crate::observe::clock;
 use crate::snapshot::World;
 use bytes::{Bytes, BytesMut};
@@ -33,8 +34,7 @@ const DRAINED_WITHIN: Duration = Duration::from_millis(500);
 
 /// The client's end of a connection.
 pub(super) struct Peer {
-    pub(super) address: HeaderValue,
-    pub(super) scheme: HeaderValue,
+    pub(super) visitor: Visitor,
     /// Set when an answer leaves while its request is still coming.
     pub(super) linger: Arc<AtomicBool>,
 }
@@ -108,12 +108,12 @@ impl Arrived<'_> {
         let version = head.version;
         let authorization = self.authorization(&head);
         let is_free = admission.is_upgrade() && !admission.is_filtered() && received.is_empty();
-        let upgrade = if is_free { framing::upgrade_asked(&head) } else { None };
+        let upgrade = if is_free { door::framing::upgrade_asked(&head) } else { None };
         let on_upgrade = upgrade.as_ref().and_then(|_| head.extensions.remove::<OnUpgrade>());
         let host = framing::host(&head.headers, &head.uri);
         let body = received.into_body();
         admission.edit_request(&mut head.headers);
-        framing::dress_request(&mut head.headers, self.peer, host, upgrade, version);
+        door::framing::dress_request(&mut head.headers, &self.peer.visitor, host, upgrade, version);
         framing::frame_request(&mut head.headers, &head.method, body.is_end_stream(), body.size_hint().exact());
         let before = clock::monotonic();
         let sent = self.core.upstream.send(admission, head, body).await?;

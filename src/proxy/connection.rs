@@ -6,7 +6,8 @@ use super::call::{self, Peer};
 use super::core::Core;
 use super::draining::Guest;
 use super::stream::ClientStream;
-use http::{HeaderValue, Request};
+use crate::door::framing::Visitor;
+use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
@@ -219,12 +220,6 @@ impl Idle {
 
 impl Peer {
     fn new(address: SocketAddr, is_tls: bool, linger: Arc<AtomicBool>) -> Self {
-        // An address is always a valid value.
-        let text = HeaderValue::try_from(address.ip().to_canonical().to_string());
-        Self {
-            address: text.unwrap_or(HeaderValue::from_static("unknown")),
-            scheme: HeaderValue::from_static(if is_tls { "https" } else { "http" }),
-            linger,
-        }
+        Self { visitor: Visitor::new(address.ip(), is_tls), linger }
     }
 }

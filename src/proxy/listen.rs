@@ -2,7 +2,8 @@
 //! A connection over the limit is answered 503 at once, without reading what it wants.
 
 use super::core::Core;
-use super::{ProxyError, connection, refuse};
+use super::{ProxyError, connection};
+use crate::door::overloaded;
 use crate::authorize::{Door, RefusalName};
 use crate::observe::Outcome;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -105,7 +106,7 @@ async fn send_away(core: Rc<Core>, place: Place, mut stream: TcpStream) {
     if core.tls.is_some() {
         return;
     }
-    let answer = refuse::overloaded(&core.wiring.world.load(), core.ids.next());
+    let answer = overloaded(&core.wiring.world.load(), core.ids.next());
     let farewell = async {
         stream.write_all(&answer).await?;
         stream.shutdown().await?;

@@ -15,11 +15,10 @@ mod listen;
 mod metadata;
 mod refuse;
 mod stream;
-mod tls;
 mod upgrade;
 mod upstream;
 
-pub use tls::{ServerTls, TlsError, client_tls};
+pub use crate::door::{ServerTls, TlsError, client_tls};
 pub use upstream::{UpstreamTls, UpstreamUrl};
 
 use crate::door::{MetadataCache, MetadataCacheSettings, Wiring};
@@ -84,8 +83,8 @@ pub enum ProxyError {
     #[error("no randomness for decision ids")]
     Randomness,
     /// Certificates cannot be used.
-    #[error("{0}")]
-    Tls(TlsError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// A proxy whose addresses are bound and that does not serve yet.

@@ -1,7 +1,7 @@
 //! Refusals as HTTP answers: the problem document with its headers (interfaces §6).
 
 use super::body::AnswerBody;
-use crate::authorize::{DecisionId, Refusal, RefusalName};
+use crate::authorize::{DecisionId, Refusal};
 use crate::door::{refusal_body, refusal_headers};
 use crate::snapshot::World;
 use bytes::Bytes;
@@ -17,21 +17,4 @@ pub(super) fn answer(world: &World, id: DecisionId, refusal: &Refusal, version: 
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
-}
-
-/// The bytes of a 503 for a connection that is over the limit: said without reading a request.
-pub(super) fn overloaded(world: &World, id: DecisionId) -> Vec<u8> {
-    let refusal = Refusal::new(RefusalName::Overloaded, "The service is overloaded.", "too many connections");
-    let body = refusal_body(world, id, &refusal);
-    let mut answer = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n".to_vec();
-    for (name, value) in refusal.headers() {
-        answer.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
-    }
-    let rest = format!(
-        "cache-control: private, no-store\r\nvary: Authorization\r\ndoorward-decision-id: {id}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        body.len()
-    );
-    answer.extend_from_slice(rest.as_bytes());
-    answer.extend_from_slice(&body);
-    answer
 }

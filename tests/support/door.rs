@@ -1,11 +1,12 @@
 //! A running proxy in front of an upstream.
 
+use super::engine::Serving;
 use super::upstream::Upstream;
 use super::world::world;
 use doorward::door::{MetadataCacheSettings, Wiring};
 use doorward::observe::clock::WallClock;
 use doorward::observe::{DecisionLog, Labels, LogSettings, Metrics, OnFull, When};
-use doorward::proxy::{Limits, Proxy, Serving, Settings, UpstreamUrl};
+use doorward::proxy::{Limits, Settings, UpstreamUrl};
 use doorward::snapshot::WorldStore;
 use doorward::sources::{KeySets, Tokens};
 use std::net::SocketAddr;
@@ -23,6 +24,8 @@ pub struct Plan {
     pub world: doorward::snapshot::World,
     /// The issuers and their keys.
     pub keys: Arc<KeySets>,
+    /// The authorities of https upstreams, for the engine that reads them itself.
+    pub upstream_ca: Option<std::path::PathBuf>,
     /// The time that calls are judged by.
     pub clock: WallClock,
 }
@@ -52,6 +55,7 @@ impl Doorward {
             log: LogSettings { sinks: vec![], when: When::All, on_full: OnFull::Block },
             world: world(),
             keys: Arc::new(KeySets::new(vec![])),
+            upstream_ca: None,
             clock: WallClock::default(),
         };
         change(&mut plan);
@@ -59,9 +63,8 @@ impl Doorward {
         let log = Arc::new(DecisionLog::open(&plan.log, Arc::clone(&metrics)).unwrap());
         let tokens = Arc::new(Tokens::new(plan.keys, Arc::clone(&metrics) as _));
         let world = Arc::new(WorldStore::new(plan.world));
-        let proxy = Proxy::bind(plan.settings).unwrap();
-        let address = proxy.addresses()[0];
-        let serving = proxy.serve(&Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: plan.clock }).unwrap();
+        let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: plan.clock };
+        let (address, serving) = Serving::open(plan.settings, plan.upstream_ca, &wiring);
         Self { address, metrics, world, serving }
     }
 

@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod door;
+pub mod engine;
 pub mod http2;
 pub mod issuer;
 pub mod load;

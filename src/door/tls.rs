@@ -1,7 +1,6 @@
 //! TLS on both sides, by rustls with aws-lc-rs: TLS 1.2 and 1.3. The server's certificates can be
 //! replaced while it serves; connections that stand keep theirs. It never skips a verification.
 
-use super::ProxyError;
 use arc_swap::ArcSwap;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
@@ -31,12 +30,6 @@ pub enum TlsError {
     Roots,
 }
 
-impl From<TlsError> for ProxyError {
-    fn from(error: TlsError) -> Self {
-        Self::Tls(error)
-    }
-}
-
 /// What the server shows to its clients; clones share it.
 #[derive(Clone)]
 pub struct ServerTls {
@@ -63,7 +56,9 @@ impl ServerTls {
         Ok(())
     }
 
-    pub(super) fn current(&self) -> Arc<ServerConfig> {
+    /// What the next connection is shown.
+    #[must_use]
+    pub fn current(&self) -> Arc<ServerConfig> {
         self.config.load_full()
     }
 }

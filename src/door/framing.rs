@@ -1,0 +1,142 @@
+//! What belongs to one hop only, and what a door that carries calls says of itself towards the
+//! upstream. Framing is never copied: the door's HTTP library writes it anew from the body.
+
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
+};
+use http::request::Parts;
+use http::{Method, Version};
+use std::net::IpAddr;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const PROXY_AUTHENTICATION_INFO: HeaderName = HeaderName::from_static("proxy-authentication-info");
+
+/// Headers that RFC 9110 §7.6.1 and custom keep on one connection.
+const HOP_BY_HOP: [HeaderName; 10] =
+    [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, PROXY_AUTHENTICATION_INFO, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+
+/// The client's end of a connection, as the upstream is told of it.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// Its address.
+    pub address: HeaderValue,
+    /// `http` or `https`.
+    pub scheme: HeaderValue,
+}
+
+impl Visitor {
+    /// Who comes from this address.
+    #[must_use]
+    pub fn new(address: IpAddr, is_tls: bool) -> Self {
+        // An address is always a valid value.
+        let text = HeaderValue::try_from(address.to_canonical().to_string());
+        Self {
+            address: text.unwrap_or(HeaderValue::from_static("unknown")),
+            scheme: HeaderValue::from_static(if is_tls { "https" } else { "http" }),
+        }
+    }
+}
+
+/// Removes everything that ends at this hop, with what `Connection` names.
+pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        let named: Vec<HeaderName> = headers
+            .get_all(CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+            .collect();
+        for name in named {
+            headers.remove(name);
+        }
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// The request's wish for a WebSocket. No other protocol is changed to: by `h2c` whole calls would
+/// pass that nobody judged.
+#[must_use]
+pub fn upgrade_asked(head: &Parts) -> Option<HeaderValue> {
+    let headers = &head.headers;
+    if head.version != Version::HTTP_11 || head.method != Method::GET {
+        return None;
+    }
+    let is_named = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|name| name.trim().eq_ignore_ascii_case("upgrade"));
+    let mut protocols = headers.get_all(UPGRADE).iter();
+    let protocol = protocols.next().filter(|protocol| is_named && is_web_socket(protocol))?;
+    protocols.next().is_none().then(|| protocol.clone())
+}
+
+/// Whether an `Upgrade` names the WebSocket protocol and nothing else.
+#[must_use]
+pub fn is_web_socket(protocol: &HeaderValue) -> bool {
+    protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
+}
+
+/// Writes the door's own headers after `authorize` edited the rest: who asked, by which scheme and
+/// name. Framing goes: it is written anew.
+pub fn dress_request(headers: &mut HeaderMap, visitor: &Visitor, host: Option<HeaderValue>, upgrade: Option<HeaderValue>, version: Version) {
+    remove_hop_by_hop(headers);
+    headers.remove(CONTENT_LENGTH);
+    headers.remove(EXPECT);
+    headers.insert(FORWARDED_FOR, visitor.address.clone());
+    headers.insert(FORWARDED_PROTO, visitor.scheme.clone());
+    match host {
+        Some(host) => headers.insert(FORWARDED_HOST, host),
+        None => headers.remove(FORWARDED_HOST),
+    };
+    if let Some(protocol) = upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, protocol);
+    }
+    if version == Version::HTTP_2 {
+        join_cookies(headers);
+    }
+}
+
+/// HTTP/2 may split `Cookie`; towards HTTP/1.1 it is one header again (RFC 9113 §8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    if headers.get_all(COOKIE).iter().nth(1).is_some() {
+        let crumbs: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+        if let Ok(cookie) = HeaderValue::from_bytes(&crumbs.join(b"; ".as_slice())) {
+            headers.insert(COOKIE, cookie);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_connection_names_goes_with_it() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [("connection", "close, X-Private"), ("x-private", "1"), ("te", "trailers"), ("x-kept", "2")] {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        remove_hop_by_hop(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-kept"]);
+    }
+
+    #[test]
+    fn cookies_of_http2_are_one_header_again() {
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, HeaderValue::from_static("a=1"));
+        headers.append(COOKIE, HeaderValue::from_static("b=2"));
+        join_cookies(&mut headers);
+        assert_eq!(headers.get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2"]);
+    }
+}

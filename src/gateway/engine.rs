@@ -1,0 +1,90 @@
+//! What carries the proxy's bytes: one of two engines behind one face.
+
+use super::{GatewayError, settings};
+use crate::config::{self, Engine};
+use crate::door::{ServerTls, Wiring};
+#[cfg(feature = "pingora")]
+use crate::pingora;
+use crate::proxy;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+/// A proxy whose addresses are bound.
+pub(super) enum Bound {
+    /// By hyper.
+    Hyper(proxy::Proxy),
+    /// By Pingora.
+    #[cfg(feature = "pingora")]
+    Pingora(Box<pingora::Proxy>),
+}
+
+/// A proxy that serves.
+pub(super) enum Serving {
+    /// By hyper.
+    Hyper(proxy::Serving),
+    /// By Pingora.
+    #[cfg(feature = "pingora")]
+    Pingora(pingora::Serving),
+}
+
+impl Bound {
+    /// Binds the addresses of the section with the engine that it names.
+    ///
+    /// # Errors
+    /// When an address cannot be bound, or the section asks for what the engine does not have.
+    pub(super) fn new(section: &config::Proxy, tls: Option<ServerTls>) -> Result<Self, GatewayError> {
+        match section.engine {
+            Engine::Hyper => Ok(Self::Hyper(proxy::Proxy::bind(settings::proxy(section, tls)?)?)),
+            #[cfg(feature = "pingora")]
+            Engine::Pingora => {
+                let (listening, settings) = (settings::pingora_listening(section, tls), settings::pingora_settings(section)?);
+                Ok(Self::Pingora(Box::new(pingora::Proxy::bind(listening, settings)?)))
+            }
+            #[cfg(not(feature = "pingora"))]
+            Engine::Pingora => Err(GatewayError::Unavailable(settings::NO_PINGORA)),
+        }
+    }
+
+    /// The addresses that were bound.
+    pub(super) fn addresses(&self) -> &[SocketAddr] {
+        match self {
+            Self::Hyper(proxy) => proxy.addresses(),
+            #[cfg(feature = "pingora")]
+            Self::Pingora(proxy) => proxy.addresses(),
+        }
+    }
+
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// When they cannot be started.
+    pub(super) fn serve(self, wiring: &Wiring) -> Result<Serving, GatewayError> {
+        Ok(match self {
+            Self::Hyper(proxy) => Serving::Hyper(proxy.serve(wiring)?),
+            #[cfg(feature = "pingora")]
+            Self::Pingora(proxy) => Serving::Pingora(proxy.serve(wiring)?),
+        })
+    }
+}
+
+impl Serving {
+    /// Connections that clients hold open.
+    pub(super) fn connections(&self) -> Arc<AtomicUsize> {
+        match self {
+            Self::Hyper(serving) => serving.connections(),
+            #[cfg(feature = "pingora")]
+            Self::Pingora(serving) => serving.connections(),
+        }
+    }
+
+    /// Lets running answers finish until the deadline.
+    pub(super) async fn stop(self, deadline: Duration) {
+        match self {
+            Self::Hyper(serving) => serving.stop(deadline).await,
+            #[cfg(feature = "pingora")]
+            Self::Pingora(serving) => serving.stop(deadline).await,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Listeners of this door: they count connections, make TLS stand, and hand each stream to Pingora.
+//! A connection over the limit is answered 503 at once, without reading what it wants.
+
+use super::serving::Shared;
+use super::stream::ClientStream;
+use crate::authorize::{Door, RefusalName};
+use crate::door::{draw_id, overloaded};
+use crate::observe::Outcome;
+use pingora_core::apps::ServerApp;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+/// How long to wait when the process has no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// How long, and how many bytes, an overloaded door listens to a client it has already answered.
+const FAREWELL: Duration = Duration::from_millis(200);
+const FAREWELL_BYTES: u64 = 16 * 1024;
+
+/// Accepts until told to stop; gives the connections that still stand.
+pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) -> JoinSet<()> {
+    let mut connections = JoinSet::new();
+    let mut shutdown = shared.shutdown.clone();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = shutdown.wait_for(|is_asked| *is_asked) => return connections,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let place = Place::take(&shared);
+                connections.spawn(admit(Arc::clone(&shared), place, stream));
+            }
+            // The connection is gone already, or descriptors are short: neither ends the door.
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn admit(shared: Arc<Shared>, place: Place, stream: TcpStream) {
+    if shared.connections.load(Ordering::Relaxed) > shared.max_connections {
+        send_away(&shared, place, stream).await;
+        return;
+    }
+    // Without it an answer's last segment may wait for the client's acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let patience = shared.header_read_timeout;
+    let stream = match &shared.tls {
+        None => ClientStream::plain(stream, patience),
+        Some(tls) => match timeout(patience, TlsAcceptor::from(tls.current()).accept(stream)).await {
+            Ok(Ok(stream)) => ClientStream::secure(stream, patience),
+            _ => return,
+        },
+    };
+    shared.app.process_new(Box::new(stream), &shared.shutdown).await;
+    drop(place);
+}
+
+/// One of the door's connections, counted from accept to close.
+struct Place(Arc<Shared>);
+
+impl Place {
+    fn take(shared: &Arc<Shared>) -> Self {
+        shared.connections.fetch_add(1, Ordering::Relaxed);
+        shared.wiring.metrics.open_connections.inc();
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+        self.0.wiring.metrics.open_connections.dec();
+    }
+}
+
+/// Says 503 and closes. The place is given up first: who is sent away takes none.
+async fn send_away(shared: &Shared, place: Place, mut stream: TcpStream) {
+    drop(place);
+    let door = shared.wiring.metrics.door(Door::Proxy);
+    door.count(Outcome::Refused);
+    door.refuse(RefusalName::Overloaded);
+    let Some(id) = draw_id().filter(|_| shared.tls.is_none()) else { return };
+    let answer = overloaded(&shared.wiring.world.load(), id);
+    let farewell = async {
+        stream.write_all(&answer).await?;
+        stream.shutdown().await?;
+        // Closing with unread bytes would reset the connection and lose the answer.
+        let mut rest = stream.take(FAREWELL_BYTES);
+        let mut sink = [0_u8; 1024];
+        while rest.read(&mut sink).await? > 0 {}
+        Ok::<(), std::io::Error>(())
+    };
+    let _ = timeout(FAREWELL, farewell).await;
+}
