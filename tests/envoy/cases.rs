@@ -51,10 +51,11 @@ async fn run_file<W: Wire>(path: &Path, behind: &Backstage, envoy: &EnvoyProcess
             plan.keys = issuers.sets();
             plan.clock = behind.clock();
         });
-        let mut wire = W::new(envoy.address);
         for case in cases {
             behind.set(case);
             let place = format!("{name}: {}", case.name);
+            // Envoy closes a connection after an error of its own without saying so before.
+            let mut wire = W::new(envoy.address);
             let Some(reply) = wire.ask(case, issuers.token(case)).await else {
                 tally.passed_over.push(place);
                 continue;

@@ -12,5 +12,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod calls;
 mod cases;
+mod checks;
+mod failures;
+mod messages;
 mod site;

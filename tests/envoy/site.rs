@@ -141,6 +141,11 @@ impl EnvoyProcess {
         self.address.set_port(port.try_into().unwrap());
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What its operator's door says.
     pub async fn ask(&self, path: &str) -> String {
         let mut client = Client::connect(self.admin).await;
