@@ -35,6 +35,8 @@ pub mod config;
 pub mod store;
 // The control plane: Identity, Access, Insights, tokens, console; judged by our own engine.
 pub mod control;
+// Envoy's services: ext_authz and ext_proc, gRPC.
+pub mod envoy;
 // Composition root: configuration → running doors.
 pub mod gateway;
 // Everything in one process on loopback, to be looked at.

@@ -97,6 +97,10 @@ pub struct Limits {
 pub struct Envoy {
     /// Where ext_authz and ext_proc listen.
     pub listen: Vec<SocketAddr>,
+    /// Whether ext_proc follows ext_authz in Envoy's filter chain.
+    pub ext_proc: bool,
+    /// How many threads serve; 0 is one per core.
+    pub workers: usize,
 }
 
 /// `[forward_auth]`.
@@ -215,7 +219,11 @@ impl Limits {
 
 impl Envoy {
     pub(super) fn read(section: Section<'_>) -> Self {
-        let envoy = Self { listen: listen(&section, "127.0.0.1:9902") };
+        let envoy = Self {
+            listen: listen(&section, "127.0.0.1:9902"),
+            ext_proc: section.boolean_or("ext_proc", false),
+            workers: section.number_or("workers", 0, 0),
+        };
         section.finish();
         envoy
     }

@@ -16,6 +16,7 @@ use crate::admin::{self, Admin, Listening};
 use crate::api_map::{ApiMap, MapProblem};
 use crate::config::Config;
 use crate::door::{TlsError, Wiring};
+use crate::envoy::{self, Envoy, EnvoyError};
 use crate::observe::clock::WallClock;
 use crate::observe::{DecisionLog, DecisionLogError, Labels, Metrics, MetricsError, Recent, clock};
 use crate::proxy::ProxyError;
@@ -78,6 +79,9 @@ pub enum GatewayError {
     #[cfg(feature = "pingora")]
     #[error("proxy: {0}")]
     Pingora(#[from] crate::pingora::PingoraError),
+    /// Envoy's services could not be started.
+    #[error(transparent)]
+    Envoy(#[from] EnvoyError),
     /// The operator's door could not be bound.
     #[error("cannot listen on `{address}`: {source}")]
     Listen {
@@ -100,6 +104,7 @@ pub struct Gateway {
     wiring: Wiring,
     keys: Arc<KeySets>,
     serving: Option<Serving>,
+    envoy: Option<envoy::Serving>,
     /// Sources, certificates and the operator's door; they end with this.
     tasks: JoinSet<()>,
 }
@@ -117,6 +122,8 @@ impl Gateway {
             true => None,
             false => Some(Bound::new(&config.proxy, tls.clone())?),
         };
+        let envoy = config.envoy.as_ref().map(|section| Envoy::bind(settings::envoy(section, &config.proxy.limits))).transpose()?;
+        let metadata = settings::metadata(&config.proxy)?;
         let admin = bind(&config.admin.listen).await?;
         let maps = settings::maps(&config.api.maps)?;
         let metrics = Arc::new(Metrics::new(&labels(&config, &maps))?);
@@ -132,11 +139,13 @@ impl Gateway {
         }
         let listening = Listening {
             proxy: proxy.as_ref().map(|proxy| proxy.addresses().to_vec()).unwrap_or_default(),
+            envoy: envoy.as_ref().map(|envoy| envoy.addresses().to_vec()).unwrap_or_default(),
             admin: admin.iter().filter_map(|listener| listener.local_addr().ok()).collect(),
         };
         let tokens = Arc::new(Tokens::new(Arc::clone(&keys), Arc::clone(&metrics) as _));
         let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: WallClock::default() };
         let serving = proxy.map(|proxy| proxy.serve(&wiring)).transpose()?;
+        let envoy = envoy.map(|envoy| envoy.serve(&wiring, &metadata)).transpose()?;
         let connections = serving.as_ref().map_or_else(|| Arc::new(AtomicUsize::new(0)), Serving::connections);
         let state = Admin {
             world: Arc::clone(&world),
@@ -150,7 +159,7 @@ impl Gateway {
         for listener in admin {
             tasks.spawn(operate(listener, state.clone()));
         }
-        Ok(Self { listening, wiring, keys, serving, tasks })
+        Ok(Self { listening, wiring, keys, serving, envoy, tasks })
     }
 
     /// The bound addresses of every door.
@@ -176,9 +185,17 @@ impl Gateway {
     /// Serves until the future ends, then lets running answers finish, within 30 seconds.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
         shutdown.await;
-        if let Some(serving) = self.serving.take() {
-            serving.stop(FAREWELL).await;
-        }
+        let proxy = async {
+            if let Some(serving) = self.serving.take() {
+                serving.stop(FAREWELL).await;
+            }
+        };
+        let envoy = async {
+            if let Some(serving) = self.envoy.take() {
+                serving.stop(FAREWELL).await;
+            }
+        };
+        tokio::join!(proxy, envoy);
         self.tasks.shutdown().await;
     }
 }

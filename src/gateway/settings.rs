@@ -4,9 +4,8 @@ use super::GatewayError;
 use crate::api_map::ApiMap;
 use crate::cases::read_yaml;
 use crate::config::{self, Config};
-#[cfg(feature = "pingora")]
-use crate::door::{Metadata, MetadataCache};
-use crate::door::{MetadataCacheSettings, ServerTls, client_tls};
+use crate::door::{Metadata, MetadataCache, MetadataCacheSettings, ServerTls, client_tls};
+use crate::envoy;
 use crate::http_client::{Authorities, HttpClient};
 use crate::observe::{LogSettings, OnFull, PostSettings, Sink, When};
 #[cfg(feature = "pingora")]
@@ -36,7 +35,6 @@ pub(super) fn require_available(config: &Config) -> Result<(), GatewayError> {
 pub fn unavailable(config: &Config) -> impl Iterator<Item = &'static str> {
     let asked_for = [
         (config.proxy.engine == config::Engine::Pingora && cfg!(not(feature = "pingora")), NO_PINGORA),
-        (config.envoy.is_some(), "[envoy]"),
         (config.forward_auth.is_some(), "[forward_auth]"),
         (config.shadow.as_ref().is_some_and(|shadow| shadow.snapshot.is_some()), "shadow.snapshot"),
         (config.decisions.sinks.contains(&config::Sink::Otlp), "decisions.sink `otlp`"),
@@ -80,10 +78,7 @@ pub(super) fn pingora_listening(section: &config::Proxy, tls: Option<ServerTls>)
 #[cfg(feature = "pingora")]
 pub fn pingora_settings(section: &config::Proxy) -> Result<pingora::Settings, GatewayError> {
     let limits = &section.limits;
-    let authority = section.upstream_ca.as_deref().map(read).transpose()?;
-    let authorities = authority.as_deref().map_or(Authorities::Native, Authorities::Private);
-    let cache = MetadataCache::new(MetadataCacheSettings { ttl: section.metadata_cache.ttl, bytes: section.metadata_cache.bytes });
-    let metadata = Metadata::of(section.upstream.clone(), HttpClient::new(authorities)?, cache, limits.upstream_read_timeout);
+    let metadata = metadata(section)?;
     let upstreams = upstreams(section)?.into_iter().map(|url| pingora::UpstreamUrl { host: url.host, port: url.port, is_tls: url.tls.is_some() });
     Ok(pingora::Settings {
         upstreams: upstreams.collect(),
@@ -98,6 +93,30 @@ pub fn pingora_settings(section: &config::Proxy) -> Result<pingora::Settings, Ga
         },
         metadata,
     })
+}
+
+/// Envoy's services' own settings.
+pub(super) fn envoy(section: &config::Envoy, limits: &config::Limits) -> envoy::Settings {
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    envoy::Settings {
+        listen: section.listen.clone(),
+        threads: NonZeroUsize::new(section.workers).unwrap_or(cores),
+        ext_proc: section.ext_proc,
+        limits: envoy::Limits {
+            request_head_bytes: limits.request_head_bytes,
+            request_body_bytes: limits.request_body_bytes,
+            max_connections: limits.max_connections,
+        },
+    }
+}
+
+/// What doors that carry no bytes themselves read metadata with: from the proxy's upstreams, or nowhere
+/// where there are none.
+pub(super) fn metadata(section: &config::Proxy) -> Result<Metadata, GatewayError> {
+    let authority = section.upstream_ca.as_deref().map(read).transpose()?;
+    let client = HttpClient::new(authority.as_deref().map_or(Authorities::Native, Authorities::Private))?;
+    let cache = MetadataCacheSettings { ttl: section.metadata_cache.ttl, bytes: section.metadata_cache.bytes };
+    Ok(Metadata::of(section.upstream.clone(), client, MetadataCache::new(cache), section.limits.upstream_read_timeout))
 }
 
 fn upstreams(section: &config::Proxy) -> Result<Vec<UpstreamUrl>, GatewayError> {

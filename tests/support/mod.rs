@@ -11,6 +11,7 @@ pub mod issuer;
 pub mod load;
 pub mod stage;
 pub mod upstream;
+pub mod wires;
 pub mod world;
 
 use std::future::Future;

@@ -13,6 +13,7 @@ use doorward::token::IssuerRules;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -40,7 +41,12 @@ struct Act {
 pub struct Stage {
     /// The door.
     pub door: Doorward,
-    _upstream: Upstream,
+    behind: Backstage,
+}
+
+/// The upstream behind a door, and the time.
+pub struct Backstage {
+    upstream: Upstream,
     act: Arc<Mutex<Act>>,
     time: Arc<Mutex<Timestamp>>,
 }
@@ -67,6 +73,11 @@ impl Issuers {
         Self { key, sets }
     }
 
+    /// Their keys.
+    pub fn sets(&self) -> Arc<KeySets> {
+        Arc::clone(&self.sets)
+    }
+
     /// The bearer token of a case, if it has one: its claims, and whatever else a token must have.
     pub fn token(&self, case: &Case) -> Option<String> {
         let mut claims = match &case.caller {
@@ -89,24 +100,27 @@ fn claims_of(case: &Case) -> Option<Value> {
     }
 }
 
-impl Stage {
-    /// A stage in this world.
-    pub async fn open(world: &World, issuers: &Issuers) -> Self {
+impl Backstage {
+    /// Starts the upstream.
+    pub async fn start() -> Self {
         let (act, time) = (Arc::new(Mutex::new(Act::default())), Arc::new(Mutex::new(Timestamp::UNIX_EPOCH)));
         let upstream = Upstream::start({
             let act = Arc::clone(&act);
             move |seen| answer(&mut act.lock().unwrap(), seen)
         })
         .await;
-        let door = Doorward::planned(&[upstream.address], |plan| {
-            plan.world = world.clone();
-            plan.keys = Arc::clone(&issuers.sets);
-            // The upstream of the next case answers otherwise.
-            plan.settings.metadata_cache.ttl = Duration::ZERO;
-            let time = Arc::clone(&time);
-            plan.clock = WallClock::showing(move || *time.lock().unwrap());
-        });
-        Self { door, _upstream: upstream, act, time }
+        Self { upstream, act, time }
+    }
+
+    /// Where the upstream is.
+    pub fn address(&self) -> SocketAddr {
+        self.upstream.address
+    }
+
+    /// A clock that shows the time of the case on stage.
+    pub fn clock(&self) -> WallClock {
+        let time = Arc::clone(&self.time);
+        WallClock::showing(move || *time.lock().unwrap())
     }
 
     /// Puts a case on stage.
@@ -119,6 +133,31 @@ impl Stage {
     /// The request lines of admitted calls since then.
     pub fn called(&self) -> Vec<String> {
         self.act.lock().unwrap().called.clone()
+    }
+}
+
+impl Stage {
+    /// A stage in this world.
+    pub async fn open(world: &World, issuers: &Issuers) -> Self {
+        let behind = Backstage::start().await;
+        let door = Doorward::planned(&[behind.address()], |plan| {
+            plan.world = world.clone();
+            plan.keys = issuers.sets();
+            // The upstream of the next case answers otherwise.
+            plan.settings.metadata_cache.ttl = Duration::ZERO;
+            plan.clock = behind.clock();
+        });
+        Self { door, behind }
+    }
+
+    /// Puts a case on stage.
+    pub fn set(&self, case: &Case) {
+        self.behind.set(case);
+    }
+
+    /// The request lines of admitted calls since then.
+    pub fn called(&self) -> Vec<String> {
+        self.behind.called()
     }
 
     /// Closes the door in good order.

@@ -1,0 +1,109 @@
+//! One thread of the services: its runtime and its server. Nothing is shared with another thread but
+//! counters, caches and the world.
+
+use super::ext_authz::ExtAuthz;
+use super::ext_proc::ExtProc;
+use super::listen::Incoming;
+use super::{EnvoyError, Limits, Settings};
+use crate::door::{Metadata, Wiring};
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
+use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessorServer;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tonic::transport::Server;
+
+/// What a message may have beside a body and a head: names, attributes, framing.
+const MESSAGE_SLACK: usize = 256 * 1024;
+/// Of the headers of a gRPC call, which are Envoy's own.
+const HEADER_LIST_BYTES: u32 = 64 * 1024;
+/// An Envoy that went away without saying so is noticed so soon.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Calls of one connection at once; beyond them Envoy opens another.
+const MAX_STREAMS: u32 = 1024;
+/// Windows that let an answer's chunks come without waiting.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
+
+/// What a thread needs to begin.
+pub(super) struct Blueprint {
+    pub(super) settings: Settings,
+    pub(super) shared: Shared,
+    pub(super) connections: Arc<AtomicUsize>,
+    pub(super) stopped: watch::Receiver<bool>,
+    pub(super) running: mpsc::Sender<()>,
+}
+
+/// What every call works with.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) wiring: Wiring,
+    pub(super) metadata: Metadata,
+    /// Whether ext_proc follows ext_authz.
+    pub(super) ext_proc: bool,
+}
+
+impl Blueprint {
+    /// Starts the thread.
+    pub(super) fn start(self, listeners: Vec<std::net::TcpListener>) -> Result<(), EnvoyError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(EnvoyError::Thread)?;
+        let listeners = {
+            let _inside = runtime.enter();
+            listeners.into_iter().map(TcpListener::from_std).collect::<Result<Vec<_>, _>>().map_err(EnvoyError::Thread)?
+        };
+        let running = self.running.clone();
+        let serve = move || {
+            runtime.block_on(self.run(listeners));
+            // Whatever still runs ends here, and its records are written, before the thread counts as ended.
+            drop(runtime);
+            drop(running);
+        };
+        std::thread::Builder::new().name("envoy".into()).spawn(serve).map_err(EnvoyError::Thread)?;
+        Ok(())
+    }
+
+    /// Serves until told to stop and the last call is gone, or until the sender of the stop signal is
+    /// dropped: then whatever still runs is dropped with the thread's tasks.
+    async fn run(self, listeners: Vec<TcpListener>) {
+        let Self { settings, shared, connections, mut stopped, .. } = self;
+        let mut serving = JoinSet::new();
+        for listener in listeners {
+            let incoming = Incoming::new(listener, &shared.wiring, Arc::clone(&connections), settings.limits.max_connections);
+            serving.spawn(serve(incoming, settings.limits, shared.clone(), stopped.clone()));
+        }
+        let all_ended = async { while serving.join_next().await.is_some() {} };
+        let cut = async {
+            // An error: the sender is gone, the deadline has passed.
+            while stopped.changed().await.is_ok() {}
+        };
+        tokio::select! {
+            () = all_ended => {}
+            () = cut => {}
+        }
+    }
+}
+
+async fn serve(incoming: Incoming, limits: Limits, shared: Shared, mut stopped: watch::Receiver<bool>) {
+    let message_bytes = limits.request_body_bytes.saturating_add(limits.request_head_bytes.saturating_mul(2)).saturating_add(MESSAGE_SLACK);
+    let authorization = AuthorizationServer::new(ExtAuthz::new(shared.clone())).max_decoding_message_size(message_bytes);
+    let processor = ExternalProcessorServer::new(ExtProc::new(shared)).max_decoding_message_size(message_bytes);
+    let server = Server::builder()
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_max_header_list_size(HEADER_LIST_BYTES)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .add_service(authorization)
+        .add_service(processor);
+    let told = async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    if let Err(error) = server.serve_with_incoming_shutdown(incoming, told).await {
+        tracing::error!(%error, "a listener for Envoy is closed");
+    }
+}

@@ -1,0 +1,118 @@
+//! What an admission changed of a head, as Envoy's edits: the head before is compared with the head
+//! after. Envoy's own headers stay Envoy's.
+
+use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
+use envoy_types::pb::envoy::config::core::v3::{HeaderValue as Shown, HeaderValueOption};
+use envoy_types::pb::envoy::service::ext_proc::v3::HeaderMutation;
+use http::header::{CONNECTION, TE, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// What frames a message or belongs to one connection: Envoy writes it anew.
+const OF_ENVOY: [HeaderName; 6] =
+    [CONNECTION, HeaderName::from_static("keep-alive"), HeaderName::from_static("proxy-connection"), TE, TRANSFER_ENCODING, UPGRADE];
+
+/// How Envoy takes a value: ext_authz takes text, ext_proc takes bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Values {
+    /// As text; a value that is none cannot be set.
+    Text,
+    /// As bytes.
+    Raw,
+}
+
+/// Edits of a head.
+#[derive(Default)]
+pub(super) struct Edits {
+    pub(super) set: Vec<HeaderValueOption>,
+    pub(super) removed: Vec<String>,
+}
+
+impl Edits {
+    /// What makes `after` of `before`, but for the headers that are not `wanted`.
+    pub(super) fn between(before: &HeaderMap, after: &HeaderMap, values: Values, wanted: impl Fn(&HeaderName) -> bool) -> Self {
+        let mut edits = Self::default();
+        let is_ours = |name: &&HeaderName| !OF_ENVOY.contains(name) && wanted(name);
+        for name in before.keys().filter(is_ours) {
+            if !after.contains_key(name) {
+                edits.removed.push(name.as_str().to_owned());
+            }
+        }
+        for name in after.keys().filter(is_ours) {
+            if !before.get_all(name).iter().eq(after.get_all(name).iter()) {
+                edits.replace(name, after.get_all(name).iter(), values);
+            }
+        }
+        edits
+    }
+
+    /// All values of a header, instead of those it had. What Envoy cannot be told is taken away.
+    fn replace<'a>(&mut self, name: &HeaderName, all: impl Iterator<Item = &'a HeaderValue>, values: Values) {
+        let options: Option<Vec<HeaderValueOption>> = all
+            .enumerate()
+            .map(|(place, value)| {
+                option(name, value, values, if place == 0 { HeaderAppendAction::OverwriteIfExistsOrAdd } else { HeaderAppendAction::AppendIfExistsOrAdd })
+            })
+            .collect();
+        match options {
+            Some(options) => self.set.extend(options),
+            None => self.removed.push(name.as_str().to_owned()),
+        }
+    }
+
+    /// As ext_proc takes them.
+    pub(super) fn into_mutation(self) -> HeaderMutation {
+        HeaderMutation { set_headers: self.set, remove_headers: self.removed }
+    }
+}
+
+/// One header to be set; `None` for bytes where only text can be said.
+pub(super) fn option(name: &HeaderName, value: &HeaderValue, values: Values, action: HeaderAppendAction) -> Option<HeaderValueOption> {
+    let key = name.as_str().to_owned();
+    let header = match values {
+        Values::Text => Shown { key, value: std::str::from_utf8(value.as_bytes()).ok()?.to_owned(), raw_value: Vec::new() },
+        Values::Raw => Shown { key, value: String::new(), raw_value: value.as_bytes().to_vec() },
+    };
+    Some(HeaderValueOption { header: Some(header), append_action: action.into(), ..HeaderValueOption::default() })
+}
+
+/// All of these, each instead of what was there.
+pub(super) fn overwriting(headers: &HeaderMap, values: Values) -> Vec<HeaderValueOption> {
+    headers.iter().filter_map(|(name, value)| option(name, value, values, HeaderAppendAction::OverwriteIfExistsOrAdd)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(headers: &[(&'static str, &str)]) -> HeaderMap {
+        headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap())).collect()
+    }
+
+    fn set(edits: &Edits) -> Vec<(String, Vec<u8>, i32)> {
+        let of = |option: &HeaderValueOption| {
+            let header = option.header.clone().unwrap();
+            (header.key, header.raw_value, option.append_action)
+        };
+        edits.set.iter().map(of).collect()
+    }
+
+    #[test]
+    fn only_what_changed_is_said() {
+        let before = map(&[("a", "1"), ("b", "2"), ("c", "3"), ("te", "trailers")]);
+        let after = map(&[("a", "1"), ("b", "4"), ("d", "5"), ("d", "6")]);
+        let edits = Edits::between(&before, &after, Values::Raw, |_| true);
+        assert_eq!(edits.removed, ["c"]);
+        let (first, more) = (HeaderAppendAction::OverwriteIfExistsOrAdd as i32, HeaderAppendAction::AppendIfExistsOrAdd as i32);
+        let wanted = [("b", "4", first), ("d", "5", first), ("d", "6", more)];
+        assert_eq!(set(&edits), wanted.map(|(name, value, action)| (name.to_owned(), value.as_bytes().to_vec(), action)));
+    }
+
+    #[test]
+    fn bytes_that_cannot_be_said_as_text_are_taken_away() {
+        let (before, mut after) = (map(&[("a", "1")]), HeaderMap::new());
+        after.insert("a", HeaderValue::from_bytes(&[0xff]).unwrap());
+        let edits = Edits::between(&before, &after, Values::Text, |_| true);
+        assert!(edits.set.is_empty());
+        assert_eq!(edits.removed, ["a"]);
+    }
+}

@@ -1,0 +1,112 @@
+//! External authorization v3: Envoy asks before it sends a call upstream. It shows the request's
+//! head, and its body where it was told to; of the answer nothing is ever seen here. A refused call
+//! gets the refusal's own answer; no failure of ours is an OK.
+
+mod body;
+mod reply;
+mod request;
+
+use super::core::Shared;
+use super::head::Head;
+use super::refuse::{cannot, refuse_upgrade};
+use crate::authorize::{Admission, Door, Refusal};
+use crate::door::{Arrival, Asked, Ending, MetadataAnswers, Supplies, ask, draw_id};
+use crate::observe::Outcome;
+use crate::snapshot::World;
+use body::Body;
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
+use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
+use http::StatusCode;
+use http::header::AUTHORIZATION;
+use request::Received;
+use std::sync::Arc;
+use tonic::{Request, Response, Status};
+
+/// The service.
+pub(super) struct ExtAuthz(Shared);
+
+impl ExtAuthz {
+    pub(super) fn new(shared: Shared) -> Self {
+        Self(shared)
+    }
+}
+
+#[tonic::async_trait]
+impl Authorization for ExtAuthz {
+    async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+        // An error is no OK: without randomness for an id nothing is decided.
+        let id = draw_id().ok_or_else(|| Status::unavailable("no randomness for decision ids"))?;
+        let world = self.0.wiring.world.load();
+        let mut ending = Ending::new(&self.0.wiring, Door::ExtAuthz, id);
+        let verdict = match Received::read(request.into_inner()) {
+            Ok(received) => self.judge(&received, &world, &mut ending).await,
+            Err(refusal) => Err(refusal),
+        };
+        let answer = match verdict {
+            Ok(answer) => {
+                ending.answered(Outcome::Passed, StatusCode::OK);
+                answer
+            }
+            Err(refusal) => {
+                ending.refused(&refusal);
+                reply::refused(&world, id, &refusal)
+            }
+        };
+        Ok(Response::new(answer))
+    }
+}
+
+impl ExtAuthz {
+    async fn judge(&self, received: &Received, world: &Arc<World>, ending: &mut Ending) -> Result<CheckResponse, Refusal> {
+        let head = &received.head;
+        let arrival = Arrival {
+            door: Door::ExtAuthz,
+            decision_id: ending.decision_id(),
+            world,
+            now: self.0.wiring.clock.now(),
+            method: &head.method,
+            target: &head.target,
+            headers: &head.headers,
+            authority: Some(&head.authority),
+        };
+        let mut shown = Shown { shared: &self.0, world, head, body: &received.body, whole: None };
+        let asked: Asked = ask(&self.0.wiring, &arrival, &mut shown).await;
+        let told = reply::told(&asked, world);
+        let admission = ending.asked(asked, world)?;
+        self.carry_out(&admission, head)?;
+        Ok(reply::admitted(&admission, received, self.0.ext_proc, told))
+    }
+
+    /// Refuses what this door cannot carry out.
+    fn carry_out(&self, admission: &Admission, head: &Head) -> Result<(), Refusal> {
+        if admission.is_filtered() && !self.0.ext_proc {
+            return Err(cannot("the answer must be filtered, which ext_authz alone cannot do, and `envoy.ext_proc` is not set"));
+        }
+        refuse_upgrade(admission, head)
+    }
+}
+
+/// What this door can bring: the body that Envoy sent along, and metadata from the upstream.
+struct Shown<'a> {
+    shared: &'a Shared,
+    world: &'a World,
+    head: &'a Head,
+    body: &'a Body,
+    whole: Option<&'a [u8]>,
+}
+
+impl Supplies for Shown<'_> {
+    fn body(&self) -> Option<&[u8]> {
+        self.whole
+    }
+
+    async fn read_body(&mut self, limit: usize) -> Result<(), Refusal> {
+        self.whole = Some(self.body.whole(&self.head.headers, limit)?);
+        Ok(())
+    }
+
+    async fn read_metadata(&mut self, targets: Vec<String>) -> MetadataAnswers {
+        let authorization = self.head.headers.get(AUTHORIZATION).filter(|_| !self.world.settings.drop_authorization);
+        self.shared.metadata.read(targets, authorization.cloned()).await
+    }
+}

@@ -1,0 +1,78 @@
+//! A `CheckRequest` as the facts of a call. What is missing, or said twice, is a refusal.
+
+use super::body::{Body, PARTIAL_BODY};
+use crate::authorize::Refusal;
+use crate::envoy::head::{Attributes, Head, refused};
+use envoy_types::pb::envoy::config::core::v3::HeaderValue as Shown;
+use envoy_types::pb::envoy::config::core::v3::address::Address;
+use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer};
+use http::HeaderMap;
+
+/// A call as Envoy shows it.
+pub(super) struct Received {
+    pub(super) head: Head,
+    pub(super) body: Body,
+    /// The client's address, as far as Envoy trusts what it was told.
+    pub(super) client: Option<String>,
+}
+
+impl Received {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// A message that shows no acceptable request.
+    pub(super) fn read(message: CheckRequest) -> Result<Self, Refusal> {
+        let attributes = message.attributes.ok_or_else(|| refused("the check has no attributes"))?;
+        let client = attributes.source.and_then(address);
+        let request = attributes.request.ok_or_else(|| refused("the check has no request"))?;
+        let mut http = request.http.ok_or_else(|| refused("the check has no http request"))?;
+        if !http.query.is_empty() || !http.fragment.is_empty() {
+            return Err(refused("the target does not stand in the path alone"));
+        }
+        let is_raw = http.header_map.is_some();
+        let shown = shown(&mut http)?;
+        let attributes = Attributes { method: http.method, path: http.path, host: http.host };
+        let mut head = Head::of_attributes(attributes, shown)?;
+        if head.authority.is_empty() {
+            return Err(refused("the request has no host"));
+        }
+        head.scheme = Some(http.scheme).filter(|scheme| !scheme.is_empty());
+        if !is_raw {
+            head.headers = apart(head.headers)?;
+        }
+        let partial = head.headers.get_all(PARTIAL_BODY).iter().cloned().collect();
+        head.headers.remove(PARTIAL_BODY);
+        let body = Body { raw: http.raw_body, text: http.body, size: http.size, is_http1: http.protocol.starts_with("HTTP/1"), partial };
+        Ok(Self { head, body, client })
+    }
+}
+
+/// The headers, raw or joined by name, never both.
+fn shown(http: &mut HttpRequest) -> Result<Vec<Shown>, Refusal> {
+    let joined = std::mem::take(&mut http.headers);
+    match http.header_map.take() {
+        Some(raw) if joined.is_empty() => Ok(raw.headers),
+        Some(_) => Err(refused("the headers are shown twice")),
+        None => Ok(joined.into_iter().map(|(key, value)| Shown { key, value, raw_value: Vec::new() }).collect()),
+    }
+}
+
+/// Headers that Envoy joined by name: where a comma stands there may have been two, so there are two.
+fn apart(joined: HeaderMap) -> Result<HeaderMap, Refusal> {
+    let mut headers = HeaderMap::with_capacity(joined.len());
+    for (name, value) in &joined {
+        for part in value.as_bytes().split(|byte| *byte == b',') {
+            let part = http::HeaderValue::from_bytes(part.trim_ascii()).map_err(|_| refused("a header that no request may have"))?;
+            headers.append(name.clone(), part);
+        }
+    }
+    Ok(headers)
+}
+
+fn address(peer: Peer) -> Option<String> {
+    match peer.address?.address? {
+        Address::SocketAddress(socket) => Some(socket.address),
+        _ => None,
+    }
+}

@@ -1,0 +1,77 @@
+//! The two streams of one call: what Envoy shows, message by message, and what it is told.
+
+use super::replies::Sender;
+use crate::authorize::Refusal;
+use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Message;
+use envoy_types::pb::envoy::service::ext_proc::v3::{ProcessingRequest, ProcessingResponse, ProtocolConfiguration};
+use tonic::Streaming;
+
+/// Why a call does not go on.
+#[derive(Debug)]
+pub(super) enum Halt {
+    /// It is refused; once its answer has begun it is cut.
+    Refuse(Refusal),
+    /// Envoy said something that it cannot say now.
+    Order(&'static str),
+    /// Envoy went away.
+    Gone,
+}
+
+impl From<Refusal> for Halt {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refuse(refusal)
+    }
+}
+
+/// Both streams.
+pub(super) struct Wire {
+    incoming: Streaming<ProcessingRequest>,
+    sender: Sender,
+    /// What Envoy's configuration says; it stands in the first message.
+    protocol: Option<ProtocolConfiguration>,
+}
+
+impl Wire {
+    pub(super) fn new(incoming: Streaming<ProcessingRequest>, sender: Sender) -> Self {
+        Self { incoming, sender, protocol: None }
+    }
+
+    /// The next message; `None` when Envoy is done.
+    ///
+    /// # Errors
+    /// When Envoy went away, or does not wait for what it is told.
+    pub(super) async fn next(&mut self) -> Result<Option<Message>, Halt> {
+        loop {
+            let Some(message) = self.incoming.message().await.map_err(|_| Halt::Gone)? else { return Ok(None) };
+            if message.observability_mode {
+                return Err(Halt::Order("Envoy only observes"));
+            }
+            if self.protocol.is_none() {
+                self.protocol = message.protocol_config;
+            }
+            // A message without a request only tells of flow control.
+            if message.request.is_some() {
+                return Ok(message.request);
+            }
+        }
+    }
+
+    /// What Envoy's configuration says of bodies.
+    pub(super) fn protocol(&self) -> ProtocolConfiguration {
+        self.protocol.unwrap_or_default()
+    }
+
+    /// Tells Envoy something.
+    ///
+    /// # Errors
+    /// When Envoy went away.
+    pub(super) async fn send(&mut self, reply: ProcessingResponse) -> Result<(), Halt> {
+        self.sender.send(reply).await
+    }
+
+    /// Reads what Envoy still sends, then ends: never before Envoy.
+    pub(super) async fn end(mut self) {
+        while let Ok(Some(_)) = self.incoming.message().await {}
+        self.sender.end().await;
+    }
+}

@@ -1,0 +1,226 @@
+//! The head of a request, or of an answer, as Envoy shows it. Bytes are kept as they are; a head that
+//! says two things, or leaves out what every head has, is refused.
+
+use crate::authorize::{Refusal, RefusalName};
+use envoy_types::pb::envoy::config::core::v3::HeaderValue as Shown;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+/// A request's head.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) method: String,
+    /// The whole target, with its query.
+    pub(super) target: String,
+    pub(super) authority: String,
+    pub(super) scheme: Option<String>,
+    pub(super) headers: HeaderMap,
+}
+
+/// What stands in the pseudo-headers.
+#[derive(Default)]
+struct Pseudo {
+    method: Option<String>,
+    path: Option<String>,
+    authority: Option<String>,
+    scheme: Option<String>,
+    status: Option<String>,
+}
+
+/// What Envoy says of a request beside its headers.
+pub(super) struct Attributes {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) host: String,
+}
+
+impl Head {
+    /// A request's head from its headers alone.
+    ///
+    /// # Errors
+    /// A head that is refused.
+    pub(super) fn of_request(shown: Vec<Shown>) -> Result<Self, Refusal> {
+        let (pseudo, headers) = read(shown)?;
+        let missing = |name: &str| refused(format!("the head has no `{name}`"));
+        if pseudo.status.is_some() {
+            return Err(refused("a request with a status"));
+        }
+        Ok(Self {
+            method: pseudo.method.ok_or_else(|| missing(":method"))?,
+            target: pseudo.path.ok_or_else(|| missing(":path"))?,
+            authority: pseudo.authority.ok_or_else(|| missing(":authority"))?,
+            scheme: pseudo.scheme,
+            headers,
+        })
+    }
+
+    /// A request's head from its attributes and its headers, which must not say otherwise.
+    ///
+    /// # Errors
+    /// A head that is refused.
+    pub(super) fn of_attributes(attributes: Attributes, shown: Vec<Shown>) -> Result<Self, Refusal> {
+        let (pseudo, headers) = read(shown)?;
+        let pairs = [(&pseudo.method, &attributes.method), (&pseudo.path, &attributes.path), (&pseudo.authority, &attributes.host)];
+        if pairs.iter().any(|(pseudo, attribute)| pseudo.as_ref().is_some_and(|pseudo| pseudo != *attribute)) || pseudo.status.is_some() {
+            return Err(refused("the headers and the attributes of the request differ"));
+        }
+        let Attributes { method, path: target, host: authority } = attributes;
+        if method.is_empty() || target.is_empty() {
+            return Err(refused("the request has no method or no path"));
+        }
+        Ok(Self { method, target, authority, scheme: pseudo.scheme, headers })
+    }
+}
+
+/// The head of an answer.
+///
+/// # Errors
+/// A head that is refused.
+pub(super) fn of_answer(shown: Vec<Shown>) -> Result<(StatusCode, HeaderMap), Refusal> {
+    let (pseudo, headers) = read(shown)?;
+    if pseudo.method.is_some() || pseudo.path.is_some() {
+        return Err(refused("an answer with a method or a path"));
+    }
+    let status = pseudo.status.and_then(|status| StatusCode::from_bytes(status.as_bytes()).ok());
+    Ok((status.ok_or_else(|| refused("the answer has no status"))?, headers))
+}
+
+fn read(shown: Vec<Shown>) -> Result<(Pseudo, HeaderMap), Refusal> {
+    let mut pseudo = Pseudo::default();
+    let mut headers = HeaderMap::with_capacity(shown.len());
+    for header in shown {
+        let Shown { key, value, raw_value } = header;
+        let value = match (value.is_empty(), raw_value.is_empty()) {
+            (_, true) => value.into_bytes(),
+            (true, false) => raw_value,
+            (false, false) => return Err(refused(format!("the header `{key}` has two values in one"))),
+        };
+        if key.starts_with(':') {
+            pseudo.take(&key, value)?;
+        } else {
+            append(&mut headers, &key, value)?;
+        }
+    }
+    Ok((pseudo, headers))
+}
+
+impl Pseudo {
+    fn take(&mut self, name: &str, value: Vec<u8>) -> Result<(), Refusal> {
+        let place = match name {
+            ":method" => &mut self.method,
+            ":path" => &mut self.path,
+            ":authority" => &mut self.authority,
+            ":scheme" => &mut self.scheme,
+            ":status" => &mut self.status,
+            _ => return Err(refused(format!("the pseudo-header `{name}`"))),
+        };
+        if place.is_some() {
+            return Err(refused(format!("the pseudo-header `{name}` occurs twice")));
+        }
+        let value = String::from_utf8(value).map_err(|_| refused(format!("the pseudo-header `{name}` is not text")))?;
+        *place = Some(value);
+        Ok(())
+    }
+}
+
+/// Envoy may have joined two `Authorization` headers with a comma, which no bearer credential holds:
+/// they are two again.
+fn append(headers: &mut HeaderMap, name: &str, value: Vec<u8>) -> Result<(), Refusal> {
+    let odd = || refused("a header that no request may have");
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| odd())?;
+    if name == AUTHORIZATION && value.contains(&b',') {
+        for part in value.split(|byte| *byte == b',') {
+            headers.append(name.clone(), HeaderValue::from_bytes(part.trim_ascii()).map_err(|_| odd())?);
+        }
+        return Ok(());
+    }
+    headers.append(name, HeaderValue::from_maybe_shared(bytes::Bytes::from(value)).map_err(|_| odd())?);
+    Ok(())
+}
+
+/// A head that is refused for this reason.
+pub(super) fn refused(reason: impl Into<String>) -> Refusal {
+    Refusal::new(RefusalName::InvalidRequest, "The request head is not acceptable.", reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(headers: &[(&str, &str)]) -> Vec<Shown> {
+        headers.iter().map(|(key, value)| Shown { key: (*key).to_owned(), value: String::new(), raw_value: value.as_bytes().to_vec() }).collect()
+    }
+
+    const PLAIN: [(&str, &str); 3] = [(":method", "GET"), (":path", "/a?b"), (":authority", "api.example")];
+
+    fn with(more: &[(&str, &str)]) -> Vec<Shown> {
+        shown(&[&PLAIN[..], more].concat())
+    }
+
+    #[test]
+    fn a_plain_head_is_taken_as_it_is() {
+        let head = Head::of_request(with(&[("x-a", "1"), ("x-a", "2"), ("x-\u{e4}", "3")][..2].as_ref())).unwrap();
+        assert_eq!((head.method.as_str(), head.target.as_str(), head.authority.as_str()), ("GET", "/a?b", "api.example"));
+        assert_eq!(head.headers.get_all("x-a").iter().count(), 2);
+    }
+
+    #[test]
+    fn a_value_that_is_not_utf_8_keeps_its_bytes() {
+        let mut shown = with(&[]);
+        shown.push(Shown { key: "x-a".to_owned(), value: String::new(), raw_value: vec![0xff, b'a'] });
+        assert_eq!(Head::of_request(shown).unwrap().headers["x-a"].as_bytes(), [0xff, b'a']);
+    }
+
+    #[test]
+    fn a_head_that_lacks_what_every_head_has_is_refused() {
+        for missing in 0..PLAIN.len() {
+            let mut shown = with(&[]);
+            shown.remove(missing);
+            assert!(Head::of_request(shown).is_err(), "{}", PLAIN[missing].0);
+        }
+    }
+
+    #[test]
+    fn a_head_that_says_two_things_is_refused() {
+        for twice in PLAIN {
+            assert!(Head::of_request(with(&[twice])).is_err(), "{}", twice.0);
+        }
+        let mut shown = with(&[]);
+        shown.push(Shown { key: "x-a".to_owned(), value: "1".to_owned(), raw_value: b"2".to_vec() });
+        assert!(Head::of_request(shown).is_err());
+    }
+
+    #[test]
+    fn odd_headers_are_refused() {
+        for odd in [(":protocol", "websocket"), (":status", "200"), ("x a", "1"), ("", "1"), ("x-a", "1\r\nx-b: 2"), ("x-a", "\0")] {
+            assert!(Head::of_request(with(&[odd])).is_err(), "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn authorizations_that_envoy_joined_are_two() {
+        let head = Head::of_request(with(&[("authorization", "Bearer a,Bearer b")])).unwrap();
+        let values: Vec<_> = head.headers.get_all("authorization").iter().collect();
+        assert_eq!(values, ["Bearer a", "Bearer b"]);
+    }
+
+    #[test]
+    fn headers_and_attributes_must_agree() {
+        let attributes = || Attributes { method: "GET".to_owned(), path: "/a?b".to_owned(), host: "api.example".to_owned() };
+        assert!(Head::of_attributes(attributes(), with(&[])).is_ok());
+        assert!(Head::of_attributes(attributes(), shown(&[])).is_ok());
+        for odd in [(":method", "POST"), (":path", "/b"), (":authority", "other.example")] {
+            assert!(Head::of_attributes(attributes(), shown(&[odd])).is_err(), "{odd:?}");
+        }
+        assert!(Head::of_attributes(Attributes { path: String::new(), ..attributes() }, shown(&[])).is_err());
+        assert!(Head::of_attributes(Attributes { method: String::new(), ..attributes() }, shown(&[])).is_err());
+    }
+
+    #[test]
+    fn an_answer_has_one_status_and_no_path() {
+        assert_eq!(of_answer(shown(&[(":status", "204"), ("x-a", "1")])).unwrap().0, StatusCode::NO_CONTENT);
+        for odd in [&[("x-a", "1")][..], &[(":status", "2000")], &[(":status", "200"), (":status", "200")], &[(":status", "200"), (":path", "/")]] {
+            assert!(of_answer(shown(odd)).is_err(), "{odd:?}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Envoy's services: external authorization (ext_authz v3) and external processing (ext_proc v3), by
+//! gRPC. Envoy carries the bytes; here its messages become calls, `authorize` judges them, and what
+//! it says becomes Envoy's messages again. It decides nothing itself, and what it cannot read, or
+//! Envoy cannot carry out, is a refusal.
+
+mod core;
+mod edits;
+mod ext_authz;
+mod ext_proc;
+mod head;
+mod listen;
+mod refuse;
+
+use crate::door::{Metadata, Wiring};
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// What the services are told by the configuration (interfaces §2).
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Addresses to listen on; port 0 lets the system choose.
+    pub listen: Vec<SocketAddr>,
+    /// How many threads serve; each has its own listener and connections.
+    pub threads: NonZeroUsize,
+    /// Whether ext_proc follows ext_authz in Envoy's filter chain. Without it a call whose answer must
+    /// be filtered is refused by ext_authz.
+    pub ext_proc: bool,
+    /// Limits, all finite.
+    pub limits: Limits,
+}
+
+/// Finite limits of the door itself; those of a call stand in the world's settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of a request's head; a message may be so much longer than the body in it.
+    pub request_head_bytes: usize,
+    /// Bytes of a request body that is inspected.
+    pub request_body_bytes: usize,
+    /// Connections of Envoys at once, over all threads.
+    pub max_connections: usize,
+}
+
+/// Why the services could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvoyError {
+    /// An address could not be bound.
+    #[error("cannot listen on `{address}`: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A thread or its runtime could not be started.
+    #[error("cannot start a thread for Envoy: {0}")]
+    Thread(std::io::Error),
+}
+
+/// Services whose addresses are bound and that do not serve yet.
+#[derive(Debug)]
+pub struct Envoy {
+    settings: Settings,
+    listeners: Vec<Vec<std::net::TcpListener>>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Envoy {
+    /// Binds every address, once per thread.
+    ///
+    /// # Errors
+    /// When an address cannot be bound.
+    pub fn bind(settings: Settings) -> Result<Self, EnvoyError> {
+        let (listeners, addresses) = listen::bind(&settings.listen, settings.threads)?;
+        Ok(Self { settings, listeners, addresses })
+    }
+
+    /// The addresses that were bound, with their real ports.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Starts the threads; metadata that a verdict or a filter needs is read by `metadata`.
+    ///
+    /// # Errors
+    /// When a thread or its runtime cannot be made.
+    pub fn serve(self, wiring: &Wiring, metadata: &Metadata) -> Result<Serving, EnvoyError> {
+        let (stop, stopped) = watch::channel(false);
+        let (running, ended) = mpsc::channel(1);
+        let connections = Arc::new(AtomicUsize::new(0));
+        for listeners in self.listeners {
+            let core = core::Blueprint {
+                settings: self.settings.clone(),
+                shared: core::Shared { wiring: wiring.clone(), metadata: metadata.clone(), ext_proc: self.settings.ext_proc },
+                connections: Arc::clone(&connections),
+                stopped: stopped.clone(),
+                running: running.clone(),
+            };
+            core.start(listeners)?;
+        }
+        Ok(Serving { stop, ended })
+    }
+}
+
+/// Services that serve. Dropping it cuts every connection; `stop` lets running calls finish.
+#[derive(Debug)]
+pub struct Serving {
+    stop: watch::Sender<bool>,
+    ended: mpsc::Receiver<()>,
+}
+
+impl Serving {
+    /// Accepts nothing more, lets running calls finish until the deadline, then cuts the rest.
+    pub async fn stop(mut self, deadline: Duration) {
+        self.stop.send_replace(true);
+        // Every thread holds a sender; the channel ends with the last of them.
+        let all_ended = tokio::time::timeout(deadline, self.ended.recv()).await;
+        if all_ended.is_err() {
+            drop(self.stop);
+            self.ended.recv().await;
+        }
+    }
+}
