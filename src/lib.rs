@@ -16,6 +16,8 @@ pub mod snapshot;
 pub mod door;
 // The reverse proxy, on hyper.
 pub mod proxy;
+// nginx, Traefik, Caddy, HAProxy, Envoy's HTTP ext_authz; AuthZEN.
+pub mod forward_auth;
 // The operator's door: health, readiness, metrics, status.
 pub mod admin;
 // Background work: snapshots, key sets, verified tokens.

@@ -49,6 +49,8 @@ pub struct Admin {
 pub struct Listening {
     /// The reverse proxy.
     pub proxy: Vec<SocketAddr>,
+    /// Forward auth.
+    pub forward_auth: Vec<SocketAddr>,
     /// The operator's door.
     pub admin: Vec<SocketAddr>,
 }

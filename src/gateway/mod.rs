@@ -13,6 +13,7 @@ use crate::admin::{self, Admin, Listening};
 use crate::api_map::{ApiMap, MapProblem};
 use crate::config::Config;
 use crate::door::Wiring;
+use crate::forward_auth;
 use crate::observe::clock::WallClock;
 use crate::observe::{DecisionLog, DecisionLogError, Labels, Metrics, MetricsError, Recent, clock};
 use crate::proxy::{Proxy, ProxyError, Serving, TlsError};
@@ -92,6 +93,7 @@ pub struct Gateway {
     world: Arc<WorldStore>,
     keys: Arc<KeySets>,
     serving: Option<Serving>,
+    forward_auth: Option<forward_auth::Serving>,
     /// Sources, certificates and the operator's door; they end with this.
     tasks: JoinSet<()>,
 }
@@ -109,6 +111,10 @@ impl Gateway {
             true => None,
             false => Some(Proxy::bind(settings::proxy(&config.proxy, tls.clone())?)?),
         };
+        let forward_auth = match &config.forward_auth {
+            Some(section) => bind(&section.listen).await?,
+            None => Vec::new(),
+        };
         let admin = bind(&config.admin.listen).await?;
         let maps = settings::maps(&config.api.maps)?;
         let metrics = Arc::new(Metrics::new(&labels(&config, &maps))?);
@@ -119,15 +125,17 @@ impl Gateway {
 
         let mut tasks = JoinSet::new();
         let keys = sources::start(&config, &world, &metrics, &mut tasks)?;
-        if let (Some(tls), Some(paths)) = (tls, config.proxy.tls) {
+        if let (Some(tls), Some(paths)) = (tls, config.proxy.tls.clone()) {
             tasks.spawn(certificates::keep_fresh(tls, paths));
         }
         let listening = Listening {
             proxy: proxy.as_ref().map(|proxy| proxy.addresses().to_vec()).unwrap_or_default(),
-            admin: admin.iter().filter_map(|listener| listener.local_addr().ok()).collect(),
+            forward_auth: addresses(&forward_auth),
+            admin: addresses(&admin),
         };
         let tokens = Arc::new(Tokens::new(Arc::clone(&keys), Arc::clone(&metrics) as _));
         let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: WallClock::default() };
+        let forward_auth = open_forward_auth(&config, forward_auth, &wiring)?;
         let serving = proxy.map(|proxy| proxy.serve(&wiring)).transpose()?;
         let connections = serving.as_ref().map_or_else(|| Arc::new(AtomicUsize::new(0)), Serving::connections);
         let state = Admin {
@@ -142,7 +150,7 @@ impl Gateway {
         for listener in admin {
             tasks.spawn(operate(listener, state.clone()));
         }
-        Ok(Self { listening, world, keys, serving, tasks })
+        Ok(Self { listening, world, keys, serving, forward_auth, tasks })
     }
 
     /// The bound addresses of every door.
@@ -161,9 +169,17 @@ impl Gateway {
     /// Serves until the future ends, then lets running answers finish, within 30 seconds.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
         shutdown.await;
-        if let Some(serving) = self.serving.take() {
-            serving.stop(FAREWELL).await;
-        }
+        let proxy = async {
+            if let Some(serving) = self.serving.take() {
+                serving.stop(FAREWELL).await;
+            }
+        };
+        let forward_auth = async {
+            if let Some(serving) = self.forward_auth.take() {
+                serving.stop(FAREWELL).await;
+            }
+        };
+        tokio::join!(proxy, forward_auth);
         self.tasks.shutdown().await;
     }
 }
@@ -182,6 +198,10 @@ async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, GatewayError
     Ok(listeners)
 }
 
+fn addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+}
+
 /// The decision log; the newest records are remembered where there is an operator's door to show them.
 fn open_log(config: &Config, metrics: &Arc<Metrics>, recent: &Arc<Recent>) -> Result<DecisionLog, GatewayError> {
     let (settings, metrics) = (settings::log(config)?, Arc::clone(metrics));
@@ -189,6 +209,12 @@ fn open_log(config: &Config, metrics: &Arc<Metrics>, recent: &Arc<Recent>) -> Re
         true => DecisionLog::open(&settings, metrics)?,
         false => DecisionLog::remembering(&settings, metrics, Arc::clone(recent))?,
     })
+}
+
+fn open_forward_auth(config: &Config, listeners: Vec<TcpListener>, wiring: &Wiring) -> Result<Option<forward_auth::Serving>, GatewayError> {
+    let Some(section) = config.forward_auth.as_ref().filter(|_| !listeners.is_empty()) else { return Ok(None) };
+    let settings = settings::forward_auth(section, &config.proxy.limits);
+    Ok(Some(forward_auth::serve(listeners, settings, wiring.clone(), settings::metadata(&config.proxy)?)))
 }
 
 async fn operate(listener: TcpListener, state: Admin) {

@@ -4,7 +4,8 @@ use super::GatewayError;
 use crate::api_map::ApiMap;
 use crate::cases::read_yaml;
 use crate::config::{self, Config};
-use crate::door::MetadataCacheSettings;
+use crate::door::{Metadata, MetadataCache, MetadataCacheSettings};
+use crate::forward_auth;
 use crate::http_client::{Authorities, HttpClient};
 use crate::observe::{LogSettings, OnFull, PostSettings, Sink, When};
 use crate::proxy::{self, ServerTls, UpstreamTls, UpstreamUrl};
@@ -29,7 +30,6 @@ pub(super) fn require_available(config: &Config) -> Result<(), GatewayError> {
 pub fn unavailable(config: &Config) -> impl Iterator<Item = &'static str> {
     let asked_for = [
         (config.envoy.is_some(), "[envoy]"),
-        (config.forward_auth.is_some(), "[forward_auth]"),
         (config.shadow.as_ref().is_some_and(|shadow| shadow.snapshot.is_some()), "shadow.snapshot"),
         (config.decisions.sinks.contains(&config::Sink::Otlp), "decisions.sink `otlp`"),
     ];
@@ -101,6 +101,27 @@ fn yaml(path: &Path) -> Result<Value, GatewayError> {
 
 fn read(path: &Path) -> Result<Vec<u8>, GatewayError> {
     std::fs::read(path).map_err(|source| GatewayError::File { path: path.to_owned(), source })
+}
+
+/// The forward-auth door's own settings.
+pub(super) fn forward_auth(section: &config::ForwardAuth, limits: &config::Limits) -> forward_auth::Settings {
+    forward_auth::Settings {
+        trusted_peers: section.trusted_peers.clone(),
+        limits: forward_auth::Limits {
+            request_head_bytes: limits.request_head_bytes,
+            header_count: limits.header_count,
+            header_read_timeout: limits.header_read_timeout,
+            max_connections: limits.max_connections,
+        },
+    }
+}
+
+/// What reads the upstream's metadata for the doors that carry no bytes.
+pub(super) fn metadata(section: &config::Proxy) -> Result<Metadata, GatewayError> {
+    let authority = section.upstream_ca.as_deref().map(read).transpose()?;
+    let client = HttpClient::new(authority.as_deref().map_or(Authorities::Native, Authorities::Private))?;
+    let cache = MetadataCache::new(MetadataCacheSettings { ttl: section.metadata_cache.ttl, bytes: section.metadata_cache.bytes });
+    Ok(Metadata::of(section.upstream.clone(), client, cache, section.limits.upstream_read_timeout))
 }
 
 /// What verdicts depend on.

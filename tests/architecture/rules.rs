@@ -92,8 +92,8 @@ pub(crate) const ROOMS: &[Room] = &[
 
 /// What may be named in few rooms only: the beginning of the path, and the rooms.
 const KEPT: &[(&[&str], &[&str])] = &[
-    (&["hyper"], &["proxy", "http_client"]),
-    (&["hyper_util"], &["proxy", "http_client"]),
+    (&["hyper"], &["proxy", "http_client", "forward_auth"]),
+    (&["hyper_util"], &["proxy", "http_client", "forward_auth"]),
     (&["axum"], &["admin", "control", "forward_auth", "demo"]),
     (&["pingora"], &["pingora"]),
     (&["pingora_core"], &["pingora"]),
