@@ -7,6 +7,7 @@
 
 mod admission;
 mod answer;
+mod bare;
 mod body;
 mod call;
 mod caller;
@@ -34,6 +35,7 @@ mod written;
 
 pub use admission::Admission;
 pub use answer::{Answer, AnswerFilter, Progress, Stop, Summary};
+pub use bare::{Applications, Asking, BareQuestion, RequestHeaders};
 pub use call::{Call, DecisionId, Door, Identity, UpstreamMetadata};
 pub use caller::Caller;
 pub use explained::{ExplainedCall, SupposedCall, explain_call};

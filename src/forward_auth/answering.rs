@@ -1,7 +1,9 @@
 //! From a request of the asking proxy to its answer: which question it is, whether the peer is
 //! believed, and the answer in the words that the proxy understands.
 
+use super::asking::require_in_force;
 use super::original::Original;
+use super::questions::{self, Questions};
 use super::{Door, verdict};
 use crate::authorize::{DecisionId, Refusal, RefusalName};
 use crate::door::{draw_id, refusal_body, refusal_headers};
@@ -29,6 +31,8 @@ enum Asked<'a> {
     Nginx,
     /// `/auth/envoy` and what follows: the call is the request itself, its target behind the prefix.
     Envoy(&'a str),
+    /// Questions without a call.
+    Bare(Questions),
     /// Nothing that is here.
     Unknown,
 }
@@ -40,7 +44,7 @@ impl<'a> Asked<'a> {
             ("/auth", _) => Self::Auth,
             ("/auth/nginx", _) => Self::Nginx,
             (_, Some(original)) if original.starts_with('/') => Self::Envoy(original),
-            _ => Self::Unknown,
+            _ => Questions::at(path).map_or(Self::Unknown, Self::Bare),
         }
     }
 }
@@ -50,33 +54,43 @@ pub(super) async fn answer(door: &Arc<Door>, peer: IpAddr, request: Request<Inco
     let world = door.wiring.world.load();
     // Without an id nothing is let through.
     let Some(id) = draw_id() else { return status_alone(StatusCode::SERVICE_UNAVAILABLE) };
-    let (head, _) = request.into_parts();
-    let target = head.uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str).to_owned();
+    let target = request.uri().path_and_query().map_or("", http::uri::PathAndQuery::as_str).to_owned();
     let asked = Asked::read(&target);
-    if matches!(asked, Asked::Unknown) {
-        return refused(&world, id, &Refusal::new(RefusalName::NotFound, "There is nothing at this path.", "no such path"));
+    match asked {
+        Asked::Unknown => refused(&world, id, &Refusal::new(RefusalName::NotFound, "There is nothing at this path.", "no such path")),
+        Asked::Bare(questions) => questions::answer(door, &world, id, questions, request).await,
+        _ => answer_call(door, peer, &world, id, &asked, request.into_parts().0).await,
     }
+}
+
+/// Answers for a call that somebody else carries.
+async fn answer_call(door: &Door, peer: IpAddr, world: &Arc<World>, id: DecisionId, asked: &Asked<'_>, head: Parts) -> Answer {
     let mut ending = verdict::begin(door, id);
-    let judged = match read(door, peer, &asked, head) {
-        Ok(original) => verdict::judge(door, &world, &original, &mut ending).await,
+    let read = trusted(door, peer).and_then(|()| require_in_force(world, door.wiring.clock.now())).and_then(|()| read(asked, head));
+    let judged = match read {
+        Ok(original) => verdict::judge(door, world, &original, &mut ending).await,
         Err(refusal) => Err(refusal),
     };
     match judged {
         Ok(headers) => admitted(headers),
         Err(refusal) => {
             ending.refused(&refusal);
-            let answer = refused(&world, id, &refusal);
+            let answer = refused(world, id, &refusal);
             if matches!(asked, Asked::Nginx) { for_nginx(answer, &refusal) } else { answer }
         }
     }
 }
 
+/// # Errors
+/// 403 for a peer that is not believed.
+fn trusted(door: &Door, peer: IpAddr) -> Result<(), Refusal> {
+    let reason = || format!("`{peer}` is none of the trusted peers");
+    let refusal = || Refusal::new(RefusalName::AccessDenied, "Access to this resource is denied.", reason());
+    door.trusts(peer).then_some(()).ok_or_else(refusal)
+}
+
 /// The original call.
-fn read(door: &Door, peer: IpAddr, asked: &Asked<'_>, head: Parts) -> Result<Original, Refusal> {
-    if !door.trusts(peer) {
-        let reason = format!("`{peer}` is none of the trusted peers");
-        return Err(Refusal::new(RefusalName::AccessDenied, "Access to this resource is denied.", reason));
-    }
+fn read(asked: &Asked<'_>, head: Parts) -> Result<Original, Refusal> {
     match asked {
         Asked::Envoy(target) => Original::of_path(head.method.as_str(), target, head.headers),
         _ => Original::of_headers(head.headers),
@@ -90,7 +104,7 @@ fn admitted(headers: HeaderMap) -> Answer {
 }
 
 /// A refusal with its own status and the problem document.
-fn refused(world: &World, id: DecisionId, refusal: &Refusal) -> Answer {
+pub(super) fn refused(world: &World, id: DecisionId, refusal: &Refusal) -> Answer {
     let mut answer = Response::new(Full::from(refusal_body(world, id, refusal)));
     *answer.status_mut() = refusal.status();
     *answer.headers_mut() = refusal_headers(id, refusal);

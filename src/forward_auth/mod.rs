@@ -7,7 +7,11 @@
 //! peers that the configuration trusts.
 
 mod answering;
+mod asking;
+mod authzen;
 mod original;
+mod own_rights;
+mod questions;
 mod serving;
 mod verdict;
 
@@ -27,6 +31,12 @@ pub struct Settings {
     pub trusted_peers: Vec<IpNet>,
     /// Limits of its connections, all finite.
     pub limits: Limits,
+    /// Where callers of AuthZEN find this door, without a slash at its end.
+    pub public_url: String,
+    /// How many bare questions may come at once.
+    pub questions: usize,
+    /// Bytes of the body that they come in.
+    pub question_bytes: usize,
 }
 
 /// Limits of the door's own connections; those of a call stand in the world's settings.

@@ -11,7 +11,8 @@ const ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method")
 const ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
 
 /// What asking proxies say of their own client; no part of the call.
-const OF_PROXIES: [HeaderName; 8] = [
+const OF_PROXIES: [HeaderName; 9] = [
+    FORWARDED_HOST,
     HeaderName::from_static("x-forwarded-for"),
     HeaderName::from_static("x-forwarded-proto"),
     HeaderName::from_static("x-forwarded-port"),
@@ -46,6 +47,9 @@ impl Original {
             (Some(said), _) | (None, Some(said)) => said,
             (None, None) => return Err(refuse("no header says what the call was")),
         };
+        if let Some(host) = taken(&mut headers, &FORWARDED_HOST)? {
+            headers.insert(HOST, host);
+        }
         Ok(Self { method, target, headers: of_client(headers)? })
     }
 
@@ -87,9 +91,6 @@ fn text(value: &HeaderValue) -> Result<String, Refusal> {
 
 /// What is left when everything is gone that the asking proxy says in its own name.
 fn of_client(mut headers: HeaderMap) -> Result<HeaderMap, Refusal> {
-    if let Some(host) = taken(&mut headers, &FORWARDED_HOST)? {
-        headers.insert(HOST, host);
-    }
     for name in &OF_PROXIES {
         headers.remove(name);
     }
@@ -171,7 +172,8 @@ mod tests {
 
     #[test]
     fn a_lookalike_is_refused() {
-        let names = ["doorward-user", "doorward_user", "x_forwarded_for", "x-forwarded.host", "forwarded", "x-http-method-override", "x-original-url", "x-rewrite-url"];
+        let names =
+            ["doorward-user", "doorward_user", "x_forwarded_for", "x-forwarded.host", "forwarded", "x-http-method-override", "x-original-url", "x-rewrite-url"];
         for name in names {
             assert!(reason(&[&TRAEFIK[..], &[(name, "1")]].concat()).contains(name), "{name}");
         }

@@ -6,8 +6,8 @@ use crate::authorize::{self, Admission, DecisionId, Refusal, RefusalName};
 use crate::door::{Arrival, Ending, MetadataAnswers, Supplies, ask};
 use crate::observe::Outcome;
 use crate::snapshot::World;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderValue};
 use http::StatusCode;
+use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderValue};
 use std::sync::Arc;
 
 /// The headers that go with the call, if it may pass: who asks.
@@ -41,10 +41,16 @@ pub(super) async fn judge(door: &Door, world: &Arc<World>, original: &Original, 
 fn require_possible(admission: &Admission, depends_on_body: bool) -> Result<(), Refusal> {
     let refuse = |detail: &'static str, reason: &str| Err(Refusal::new(RefusalName::AccessDenied, detail, reason));
     if depends_on_body {
-        return refuse("The body of this request would have to be inspected, which cannot be done here.", "the operation has body rules, and this door sees no body");
+        return refuse(
+            "The body of this request would have to be inspected, which cannot be done here.",
+            "the operation has body rules, and this door sees no body",
+        );
     }
     if admission.is_filtered() {
-        return refuse("The answer to this request would have to be filtered, which cannot be done here.", "the answer would be filtered, and this door sees no answer");
+        return refuse(
+            "The answer to this request would have to be filtered, which cannot be done here.",
+            "the answer would be filtered, and this door sees no answer",
+        );
     }
     Ok(())
 }
@@ -74,7 +80,7 @@ impl Supplies for HeadAlone<'_> {
     }
 }
 
-/// An ending for a call at this door; none while there is no randomness for its id.
+/// The ending of a call at this door.
 pub(super) fn begin(door: &Door, id: DecisionId) -> Ending {
     Ending::new(&door.wiring, authorize::Door::ForwardAuth, id)
 }

@@ -213,7 +213,8 @@ fn open_log(config: &Config, metrics: &Arc<Metrics>, recent: &Arc<Recent>) -> Re
 
 fn open_forward_auth(config: &Config, listeners: Vec<TcpListener>, wiring: &Wiring) -> Result<Option<forward_auth::Serving>, GatewayError> {
     let Some(section) = config.forward_auth.as_ref().filter(|_| !listeners.is_empty()) else { return Ok(None) };
-    let settings = settings::forward_auth(section, &config.proxy.limits);
+    let listening = addresses(&listeners).first().copied();
+    let settings = settings::forward_auth(section, &config.proxy.limits, listening);
     Ok(Some(forward_auth::serve(listeners, settings, wiring.clone(), settings::metadata(&config.proxy)?)))
 }
 

@@ -16,6 +16,7 @@ use http::uri::Scheme;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use serde_json::Value;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -104,7 +105,9 @@ fn read(path: &Path) -> Result<Vec<u8>, GatewayError> {
 }
 
 /// The forward-auth door's own settings.
-pub(super) fn forward_auth(section: &config::ForwardAuth, limits: &config::Limits) -> forward_auth::Settings {
+pub(super) fn forward_auth(section: &config::ForwardAuth, limits: &config::Limits, listening: Option<SocketAddr>) -> forward_auth::Settings {
+    // Where nobody says how it is reached, it is reached where it listens.
+    let own = || listening.map(|address| format!("http://{address}")).unwrap_or_default();
     forward_auth::Settings {
         trusted_peers: section.trusted_peers.clone(),
         limits: forward_auth::Limits {
@@ -113,6 +116,9 @@ pub(super) fn forward_auth(section: &config::ForwardAuth, limits: &config::Limit
             header_read_timeout: limits.header_read_timeout,
             max_connections: limits.max_connections,
         },
+        public_url: section.public_url.as_ref().map_or_else(own, |url| url.to_string().trim_end_matches('/').to_owned()),
+        questions: section.questions,
+        question_bytes: section.question_bytes,
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Doorward {
     pub world: Arc<WorldStore>,
     /// The connections of its clients.
     pub serving: Serving,
+    /// What it works with, for doors beside it.
+    pub wiring: Wiring,
 }
 
 impl Doorward {
@@ -61,8 +63,9 @@ impl Doorward {
         let world = Arc::new(WorldStore::new(plan.world));
         let proxy = Proxy::bind(plan.settings).unwrap();
         let address = proxy.addresses()[0];
-        let serving = proxy.serve(&Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: plan.clock }).unwrap();
-        Self { address, metrics, world, serving }
+        let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: plan.clock };
+        let serving = proxy.serve(&wiring).unwrap();
+        Self { address, metrics, world, serving, wiring }
     }
 
     /// The value of one line of the metrics.

@@ -40,7 +40,8 @@ struct Act {
 pub struct Stage {
     /// The door.
     pub door: Doorward,
-    _upstream: Upstream,
+    /// The upstream.
+    pub upstream: Upstream,
     act: Arc<Mutex<Act>>,
     time: Arc<Mutex<Timestamp>>,
 }
@@ -106,7 +107,7 @@ impl Stage {
             let time = Arc::clone(&time);
             plan.clock = WallClock::showing(move || *time.lock().unwrap());
         });
-        Self { door, _upstream: upstream, act, time }
+        Self { door, upstream, act, time }
     }
 
     /// Puts a case on stage.
