@@ -20,7 +20,14 @@ impl Front {
         let api = Upstream::start(|_| ok("{\"said\":\"by the api\"}")).await;
         let site = Site::open(api.address).await;
         let proxy = program.start(Neighbours { door: site.door(), api: api.address }).await;
-        Self { program, proxy, api, site }
+        let front = Self { program, proxy, api, site };
+        front.routed().await;
+        front
+    }
+
+    /// Traefik listens before it knows its routes.
+    async fn routed(&self) {
+        crate::support::within(async { while self.ask("GET /free", "").await.status == 404 {} }).await;
     }
 
     async fn ask(&self, line: &str, headers: &str) -> Answer {
@@ -151,14 +158,23 @@ async fn runs(program: Program) {
 async fn passes_nothing_by(program: Program, reply: impl Fn() -> Reply + Send + Sync + 'static) {
     let (api, door) = (Upstream::start(|_| ok("{}")).await, Upstream::start(move |_| reply()).await);
     let proxy = program.start(Neighbours { door: door.address, api: api.address }).await;
-    let mut client = Client::connect(proxy.address).await;
-    client.send(format!("GET /free HTTP/1.1\r\nhost: api.example\r\n{}\r\n", authorization())).await;
-    // Traefik waits for half a minute.
-    let answer = tokio::time::timeout(Duration::from_secs(60), client.bytes(12)).await.expect("no answer");
-    let text = String::from_utf8(answer).unwrap();
-    let status: u16 = text.get(9..12).and_then(|status| status.parse().ok()).unwrap_or_default();
-    assert!(status >= 400, "{program:?}: {text}");
+    let status = loop {
+        let mut client = Client::connect(proxy.address).await;
+        client.send(format!("GET /free HTTP/1.1\r\nhost: api.example\r\n{}\r\n", authorization())).await;
+        match patient_status(&mut client).await {
+            // Traefik listens before it knows its routes.
+            404 => {}
+            status => break status,
+        }
+    };
+    assert!(status >= 500, "{program:?}: {status}\n{}", proxy.log());
     assert!(api.seen().is_empty() && !door.seen().is_empty(), "{program:?}");
+}
+
+/// The status of the next answer, for which Traefik takes half a minute.
+async fn patient_status(client: &mut Client) -> u16 {
+    let answer = tokio::time::timeout(Duration::from_secs(90), client.patient_bytes(12)).await.expect("no answer");
+    String::from_utf8(answer).unwrap()[9..12].parse().unwrap()
 }
 
 macro_rules! through {
