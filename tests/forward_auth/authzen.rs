@@ -25,7 +25,10 @@ fn document() -> Value {
     let header = json!({ "ifRequestHeaderExpression": { "headerName": "X-Team", "operator": "EqualsCaseSensitive", "value": "eq" } });
     let every = json!({ "matchAllSelectorDefinition": { "actions": [{ "scope": "default", "activity": "Approve", "entity": "Portfolio" }] } });
     extend(&mut document, "policies", json!({ "id": id("approve"), "grant": "Allow", "when": {}, "if": [header], "selectors": [every] }));
-    document["roles"][0]["resource"]["policyIdRoleResource"]["policies"].as_array_mut().unwrap().push(id("approve"));
+    let absent = json!({ "ifRequestHeaderExpression": { "headerName": "X-Team", "operator": "NotPresent" } });
+    let sign = json!({ "matchAllSelectorDefinition": { "actions": [{ "scope": "default", "activity": "Sign", "entity": "Portfolio" }] } });
+    extend(&mut document, "policies", json!({ "id": id("sign"), "grant": "Allow", "when": {}, "if": [absent], "selectors": [sign] }));
+    document["roles"][0]["resource"]["policyIdRoleResource"]["policies"].as_array_mut().unwrap().extend([id("approve"), id("sign")]);
     extend(
         &mut document,
         "roles",
@@ -84,7 +87,8 @@ async fn a_subject_may_what_its_policies_grant() {
         ("00u2", "Read", "Portfolio", "US/eq", false),
         ("00u3", "Read", "Portfolio", "US/eq", false),
         ("nobody", "Read", "Portfolio", "US/eq", false),
-        // A header that is not known is no header that fits.
+        // A header that is not known is no header that fits, and none that is absent.
+        ("00u1", "Sign", "Portfolio", "EU/eq", false),
         ("00u1", "Approve", "Portfolio", "EU/eq", false),
     ] {
         assert_eq!(decision(&site, &question(user, activity, entity, id)).await, may, "{user} {activity} {entity} {id}");
@@ -225,13 +229,15 @@ async fn everybody_may_ask_about_their_own_rights() {
             "resource": { "id": { "scope": scope, "code": "eq" } },
         })
     };
-    let body = json!({ "one": question("US", "Read"), "two": question("EU", "Read"), "three": question("EU", "Approve") }).to_string();
+    let body =
+        json!({ "one": question("US", "Read"), "two": question("EU", "Read"), "three": question("EU", "Approve"), "four": question("EU", "Sign") }).to_string();
     let answer = post(&site, TOKEN, "/access/api/me?applications=LUSID", &body).await;
     let told: Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(
         (answer.status, &told["one"], &told["two"]["result"], &told["three"]["result"]),
         (200, &json!({ "result": "Granted" }), &json!("Denied"), &json!("Denied"))
     );
+    assert_eq!(told["four"]["result"], "Granted");
     // Here the headers are those of the request.
     let head =
         format!("POST /access/api/me HTTP/1.1\r\nhost: doorward\r\nauthorization: Bearer {TOKEN}\r\nx-team: eq\r\ncontent-length: {}\r\n\r\n", body.len());

@@ -166,3 +166,17 @@ async fn the_door_stops_in_good_order() {
     crate::support::within(site.gateway.run(async {})).await;
     assert!(client.is_closed().await);
 }
+
+#[tokio::test]
+async fn nothing_is_answered_while_no_policies_are_in_force() {
+    let upstream = upstream().await;
+    let site = Site::with(upstream.address, &serde_json::Value::Null, "").await;
+    for headers in [traefik("GET", "/free"), format!("doorward-user: a\r\n{}", traefik("GET", "/free")), String::new()] {
+        let answer = site.ask("/auth", &headers).await;
+        assert_eq!((answer.status, answer.problem().as_str(), answer.header("retry-after")), (503, "PolicyUnavailable", Some("1")), "{headers}");
+    }
+    let told = site.ask("/auth/nginx", &nginx("GET", "/free")).await;
+    assert_eq!((told.status, told.header("doorward-status"), told.header("retry-after")), (403, Some("503"), None));
+    let bare = format!("POST /access/v1/evaluation HTTP/1.1\r\nhost: doorward\r\n{}content-length: 0\r\n\r\n", authorization());
+    assert_eq!(crate::site::ask(site.door(), &bare).await.problem(), "PolicyUnavailable");
+}

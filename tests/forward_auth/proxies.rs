@@ -78,7 +78,7 @@ impl Front {
         self.refuses(403, "GET /api/portfolios/EU/p1", &authorized).await;
         self.refuses(403, "GET /api/portfolios", &authorized).await;
         self.refuses(403, "POST /api/portfolios", &format!("{authorized}content-length: 0\r\n")).await;
-        self.refuses(400, "GET /free/%2e%2e/free", &authorized).await;
+        self.refuses(400, "GET /free;x", &authorized).await;
     }
 
     /// Whatever a client claims: what the API sees of these names is Doorward's alone.
