@@ -19,6 +19,8 @@ pub mod proxy;
 // The same door as a Pingora `ProxyHttp`.
 #[cfg(feature = "pingora")]
 pub mod pingora;
+// nginx, Traefik, Caddy, HAProxy, Envoy's HTTP ext_authz; AuthZEN.
+pub mod forward_auth;
 // The operator's door: health, readiness, metrics, status.
 pub mod admin;
 // Background work: snapshots, key sets, verified tokens.

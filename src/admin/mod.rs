@@ -51,6 +51,8 @@ pub struct Listening {
     pub proxy: Vec<SocketAddr>,
     /// Envoy's services.
     pub envoy: Vec<SocketAddr>,
+    /// Forward auth.
+    pub forward_auth: Vec<SocketAddr>,
     /// The operator's door.
     pub admin: Vec<SocketAddr>,
 }

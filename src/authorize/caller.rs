@@ -33,14 +33,23 @@ impl Caller {
         }
     }
 
+    /// The user with this id, of whom no token is at hand: without claims and scopes, as by a personal
+    /// access token (semantics §8.5).
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub fn of_user(id: &str, policies: &Policies, now: Timestamp) -> Result<Self, Refusal> {
+        let user = policies.user(id).ok_or_else(|| unknown_user(id))?;
+        check_account(user, now)?;
+        Ok(Self { user_id: user.id.clone(), token: None, claimed: None })
+    }
+
     fn of_personal_access_token(sha256: &[u8; 32], policies: &Policies, now: Timestamp) -> Result<Self, Refusal> {
         let token = policies.personal_access_token(sha256).ok_or_else(|| unauthenticated("an opaque token that the snapshot does not have".to_owned()))?;
         if !token.is_usable(now) {
             return Err(unauthenticated("a personal access token past its end".to_owned()));
         }
-        let user = policies.user(&token.user_id).ok_or_else(|| unknown_user(&token.user_id))?;
-        check_account(user, now)?;
-        Ok(Self { user_id: user.id.clone(), token: None, claimed: None })
+        Self::of_user(&token.user_id, policies, now)
     }
 
     fn of_token(token: &Arc<VerifiedToken>, policies: &Policies, now: Timestamp) -> Result<Self, Refusal> {

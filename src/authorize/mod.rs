@@ -7,6 +7,7 @@
 
 mod admission;
 mod answer;
+mod bare;
 mod body;
 mod call;
 mod caller;
@@ -34,11 +35,13 @@ mod written;
 
 pub use admission::Admission;
 pub use answer::{Answer, AnswerFilter, Progress, Stop, Summary};
+pub use bare::{Applications, Asking, BareQuestion, RequestHeaders};
 pub use call::{Call, DecisionId, Door, Identity, UpstreamMetadata};
 pub use caller::Caller;
 pub use explained::{ExplainedCall, SupposedCall, explain_call};
 pub use record::{KeptRecord, Record};
 pub use refusal::{Refusal, RefusalName};
+pub use request_headers::is_lookalike;
 pub use trace::{Trace, Traced};
 
 use crate::api_map::{Answering, Match, Operation, PathError};

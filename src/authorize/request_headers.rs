@@ -49,7 +49,8 @@ pub(super) fn edit(admission: &Admission, headers: &mut HeaderMap) {
 
 /// A header that an upstream could take for one of ours or a proxy's: compared with `_` and `.`
 /// folded to `-` (threats §3).
-pub(super) fn is_lookalike(name: &str) -> bool {
+#[must_use]
+pub fn is_lookalike(name: &str) -> bool {
     // No name that matters here begins otherwise, so most headers cost one look.
     if !matches!(name.as_bytes().first(), Some(b'd' | b'x' | b'f' | b'D' | b'X' | b'F')) {
         return false;

@@ -108,8 +108,14 @@ pub struct Envoy {
 pub struct ForwardAuth {
     /// Where it listens.
     pub listen: Vec<SocketAddr>,
-    /// Whose `X-Forwarded-*` are believed.
+    /// Whose word is taken for what the original call was.
     pub trusted_peers: Vec<IpNet>,
+    /// Where callers of AuthZEN find it; where it listens, if absent.
+    pub public_url: Option<Uri>,
+    /// How many bare questions may come at once.
+    pub questions: usize,
+    /// Of the body that they come in, in bytes.
+    pub question_bytes: usize,
 }
 
 /// `[admin]`.
@@ -158,7 +164,8 @@ impl Proxy {
         if upstream.as_ref().is_some_and(Vec::is_empty) {
             section.problem("upstream", "is empty, write at least one URL");
         }
-        let engine = |text: &str| [("hyper", Engine::Hyper), ("pingora", Engine::Pingora)].into_iter().find_map(|(name, engine)| (name == text).then_some(engine));
+        let engine =
+            |text: &str| [("hyper", Engine::Hyper), ("pingora", Engine::Pingora)].into_iter().find_map(|(name, engine)| (name == text).then_some(engine));
         let proxy = Self {
             listen: listen(&section, default_listen),
             upstream: upstream.unwrap_or_else(|| vec![Uri::from_static("http://127.0.0.1:9000")]),
@@ -236,6 +243,9 @@ impl ForwardAuth {
         let door = Self {
             listen: listen(&section, "127.0.0.1:9903"),
             trusted_peers: peers.unwrap_or_else(|| network("127.0.0.1/32").into_iter().collect()),
+            public_url: section.parsed("public_url", "write an http or https URL, such as \"https://doorward.example\"", url),
+            questions: section.number_or("questions", 1, 100),
+            question_bytes: section.number_or("question_bytes", 1, 1_048_576),
         };
         section.finish();
         door

@@ -189,6 +189,11 @@ impl Caller {
         Subject::new(self.policies(), self.0.facts.user.roles(self.policies()), context)
     }
 
+    /// The same for bare questions, now.
+    pub(super) fn asking<'a>(&'a self, headers: &'a dyn HeaderSource) -> authorize::Asking<'a> {
+        authorize::Asking { policies: self.policies(), caller: &self.0.facts.user, headers, now: clock::now() }
+    }
+
     fn subject(&self) -> Subject<'_> {
         self.subject_at(&NoHeaders, self.0.facts.feature.split_once('/'))
     }

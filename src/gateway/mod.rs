@@ -15,8 +15,9 @@ pub use sources::key_sets;
 use crate::admin::{self, Admin, Listening};
 use crate::api_map::{ApiMap, MapProblem};
 use crate::config::Config;
-use crate::door::{TlsError, Wiring};
+use crate::door::{Metadata, TlsError, Wiring};
 use crate::envoy::{self, Envoy, EnvoyError};
+use crate::forward_auth;
 use crate::observe::clock::WallClock;
 use crate::observe::{DecisionLog, DecisionLogError, Labels, Metrics, MetricsError, Recent, clock};
 use crate::proxy::ProxyError;
@@ -105,6 +106,7 @@ pub struct Gateway {
     keys: Arc<KeySets>,
     serving: Option<Serving>,
     envoy: Option<envoy::Serving>,
+    forward_auth: Option<forward_auth::Serving>,
     /// Sources, certificates and the operator's door; they end with this.
     tasks: JoinSet<()>,
 }
@@ -124,6 +126,10 @@ impl Gateway {
         };
         let envoy = config.envoy.as_ref().map(|section| Envoy::bind(settings::envoy(section, &config.proxy.limits))).transpose()?;
         let metadata = settings::metadata(&config.proxy)?;
+        let forward_auth = match &config.forward_auth {
+            Some(section) => bind(&section.listen).await?,
+            None => Vec::new(),
+        };
         let admin = bind(&config.admin.listen).await?;
         let maps = settings::maps(&config.api.maps)?;
         let metrics = Arc::new(Metrics::new(&labels(&config, &maps))?);
@@ -134,16 +140,18 @@ impl Gateway {
 
         let mut tasks = JoinSet::new();
         let keys = sources::start(&config, &world, &metrics, &mut tasks)?;
-        if let (Some(tls), Some(paths)) = (tls, config.proxy.tls) {
+        if let (Some(tls), Some(paths)) = (tls, config.proxy.tls.clone()) {
             tasks.spawn(certificates::keep_fresh(tls, paths));
         }
         let listening = Listening {
             proxy: proxy.as_ref().map(|proxy| proxy.addresses().to_vec()).unwrap_or_default(),
             envoy: envoy.as_ref().map(|envoy| envoy.addresses().to_vec()).unwrap_or_default(),
-            admin: admin.iter().filter_map(|listener| listener.local_addr().ok()).collect(),
+            forward_auth: addresses(&forward_auth),
+            admin: addresses(&admin),
         };
         let tokens = Arc::new(Tokens::new(Arc::clone(&keys), Arc::clone(&metrics) as _));
         let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: WallClock::default() };
+        let forward_auth = open_forward_auth(&config, forward_auth, &wiring, metadata.clone());
         let serving = proxy.map(|proxy| proxy.serve(&wiring)).transpose()?;
         let envoy = envoy.map(|envoy| envoy.serve(&wiring, &metadata)).transpose()?;
         let connections = serving.as_ref().map_or_else(|| Arc::new(AtomicUsize::new(0)), Serving::connections);
@@ -159,7 +167,7 @@ impl Gateway {
         for listener in admin {
             tasks.spawn(operate(listener, state.clone()));
         }
-        Ok(Self { listening, wiring, keys, serving, envoy, tasks })
+        Ok(Self { listening, wiring, keys, serving, envoy, forward_auth, tasks })
     }
 
     /// The bound addresses of every door.
@@ -195,7 +203,12 @@ impl Gateway {
                 serving.stop(FAREWELL).await;
             }
         };
-        tokio::join!(proxy, envoy);
+        let forward_auth = async {
+            if let Some(serving) = self.forward_auth.take() {
+                serving.stop(FAREWELL).await;
+            }
+        };
+        tokio::join!(proxy, envoy, forward_auth);
         self.tasks.shutdown().await;
     }
 }
@@ -214,6 +227,10 @@ async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, GatewayError
     Ok(listeners)
 }
 
+fn addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+}
+
 /// The decision log; the newest records are remembered where there is an operator's door to show them.
 fn open_log(config: &Config, metrics: &Arc<Metrics>, recent: &Arc<Recent>) -> Result<DecisionLog, GatewayError> {
     let (settings, metrics) = (settings::log(config)?, Arc::clone(metrics));
@@ -221,6 +238,13 @@ fn open_log(config: &Config, metrics: &Arc<Metrics>, recent: &Arc<Recent>) -> Re
         true => DecisionLog::open(&settings, metrics)?,
         false => DecisionLog::remembering(&settings, metrics, Arc::clone(recent))?,
     })
+}
+
+fn open_forward_auth(config: &Config, listeners: Vec<TcpListener>, wiring: &Wiring, metadata: Metadata) -> Option<forward_auth::Serving> {
+    let section = config.forward_auth.as_ref().filter(|_| !listeners.is_empty())?;
+    let listening = addresses(&listeners).first().copied();
+    let settings = settings::forward_auth(section, &config.proxy.limits, listening);
+    Some(forward_auth::serve(listeners, settings, wiring.clone(), metadata))
 }
 
 async fn operate(listener: TcpListener, state: Admin) {

@@ -6,6 +6,7 @@ use crate::cases::read_yaml;
 use crate::config::{self, Config};
 use crate::door::{Metadata, MetadataCache, MetadataCacheSettings, ServerTls, client_tls};
 use crate::envoy;
+use crate::forward_auth;
 use crate::http_client::{Authorities, HttpClient};
 use crate::observe::{LogSettings, OnFull, PostSettings, Sink, When};
 #[cfg(feature = "pingora")]
@@ -18,6 +19,7 @@ use http::uri::Scheme;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use serde_json::Value;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,7 +37,6 @@ pub(super) fn require_available(config: &Config) -> Result<(), GatewayError> {
 pub fn unavailable(config: &Config) -> impl Iterator<Item = &'static str> {
     let asked_for = [
         (config.proxy.engine == config::Engine::Pingora && cfg!(not(feature = "pingora")), NO_PINGORA),
-        (config.forward_auth.is_some(), "[forward_auth]"),
         (config.shadow.as_ref().is_some_and(|shadow| shadow.snapshot.is_some()), "shadow.snapshot"),
         (config.decisions.sinks.contains(&config::Sink::Otlp), "decisions.sink `otlp`"),
     ];
@@ -162,6 +163,24 @@ fn yaml(path: &Path) -> Result<Value, GatewayError> {
 
 fn read(path: &Path) -> Result<Vec<u8>, GatewayError> {
     std::fs::read(path).map_err(|source| GatewayError::File { path: path.to_owned(), source })
+}
+
+/// The forward-auth door's own settings.
+pub(super) fn forward_auth(section: &config::ForwardAuth, limits: &config::Limits, listening: Option<SocketAddr>) -> forward_auth::Settings {
+    // Where nobody says how it is reached, it is reached where it listens.
+    let own = || listening.map(|address| format!("http://{address}")).unwrap_or_default();
+    forward_auth::Settings {
+        trusted_peers: section.trusted_peers.clone(),
+        limits: forward_auth::Limits {
+            request_head_bytes: limits.request_head_bytes,
+            header_count: limits.header_count,
+            header_read_timeout: limits.header_read_timeout,
+            max_connections: limits.max_connections,
+        },
+        public_url: section.public_url.as_ref().map_or_else(own, |url| url.to_string().trim_end_matches('/').to_owned()),
+        questions: section.questions,
+        question_bytes: section.question_bytes,
+    }
 }
 
 /// What verdicts depend on.

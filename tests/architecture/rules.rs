@@ -93,8 +93,8 @@ pub(crate) const ROOMS: &[Room] = &[
 
 /// What may be named in few rooms only: the beginning of the path, and the rooms.
 const KEPT: &[(&[&str], &[&str])] = &[
-    (&["hyper"], &["proxy", "http_client", "http_server"]),
-    (&["hyper_util"], &["proxy", "http_client", "http_server"]),
+    (&["hyper"], &["proxy", "forward_auth", "http_client", "http_server"]),
+    (&["hyper_util"], &["proxy", "forward_auth", "http_client", "http_server"]),
     (&["axum"], &["admin", "control", "forward_auth", "http_server", "demo"]),
     (&["pingora"], &["pingora"]),
     (&["pingora_core"], &["pingora"]),

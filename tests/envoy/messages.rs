@@ -295,7 +295,8 @@ async fn messages_out_of_order_are_refused() {
 
 #[tokio::test]
 async fn odd_heads_are_refused() {
-    for odd in [&[(":path", "/free")][..], &[(":method", "GET")], &[(":protocol", "websocket")], &[("authorization", "Bearer b")], &[("upgrade", "websocket")]] {
+    for odd in [&[(":path", "/free")][..], &[(":method", "GET")], &[(":protocol", "websocket")], &[("authorization", "Bearer b")], &[("upgrade", "websocket")]]
+    {
         let mut call = Call::begin().await;
         call.say(Message::RequestHeaders(request("GET", "/free", odd, true))).await;
         assert!([400, 403].contains(&call.refusal().await.0), "{odd:?}");

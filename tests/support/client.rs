@@ -104,6 +104,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         std::mem::take(&mut self.buffer)
     }
 
+    /// The same, as long as the caller waits.
+    pub async fn patient_bytes(&mut self, count: usize) -> Vec<u8> {
+        while self.buffer.len() < count && self.more().await {}
+        std::mem::take(&mut self.buffer)
+    }
+
     /// Whether the other side closed, with nothing more to read.
     pub async fn is_closed(&mut self) -> bool {
         !within(self.more()).await && self.buffer.is_empty()

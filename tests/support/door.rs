@@ -40,6 +40,8 @@ pub struct Doorward {
     pub world: Arc<WorldStore>,
     /// The connections of its clients.
     pub serving: Serving,
+    /// What it works with, for doors beside it.
+    pub wiring: Wiring,
 }
 
 impl Doorward {
@@ -65,7 +67,7 @@ impl Doorward {
         let world = Arc::new(WorldStore::new(plan.world));
         let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: plan.clock };
         let (address, serving) = Serving::open(plan.settings, plan.upstream_ca, &wiring);
-        Self { address, metrics, world, serving }
+        Self { address, metrics, world, serving, wiring }
     }
 
     /// The value of one line of the metrics.

@@ -150,6 +150,11 @@ impl Stage {
         Self { door, behind }
     }
 
+    /// Where the upstream is.
+    pub fn upstream(&self) -> SocketAddr {
+        self.behind.address()
+    }
+
     /// Puts a case on stage.
     pub fn set(&self, case: &Case) {
         self.behind.set(case);

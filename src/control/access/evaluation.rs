@@ -6,12 +6,11 @@ use super::super::caller::Caller;
 use super::super::problem::Problem;
 use super::collections::EntitlementMetadata;
 use super::moment::Moment;
-use crate::observe::clock;
-use crate::policy::{Dates, HeaderSource, HeaderValue, Instant, Interval, Metadata, MetadataOf, Policies, Question, ScopedId, Subject};
-use http::HeaderMap;
+pub(super) use crate::authorize::RequestHeaders;
+use crate::authorize::{Applications, Asking, BareQuestion};
+use crate::policy::{Dates, Instant, Interval, Metadata};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// Questions, by keys of the caller's choice.
@@ -83,21 +82,6 @@ enum EvaluationResult {
     Granted,
 }
 
-/// The headers of a request, as policies see them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct RequestHeaders<'h>(pub(super) &'h HeaderMap);
-
-impl HeaderSource for RequestHeaders<'_> {
-    fn value(&self, name: &str) -> HeaderValue<'_> {
-        let mut values = self.0.get_all(name).iter();
-        match (values.next(), values.next()) {
-            (None, _) => HeaderValue::Absent,
-            (Some(value), None) => std::str::from_utf8(value.as_bytes()).map_or(HeaderValue::Unknown, HeaderValue::Text),
-            (Some(_), Some(_)) => HeaderValue::Unknown,
-        }
-    }
-}
-
 /// Answers every question.
 ///
 /// # Errors
@@ -108,8 +92,9 @@ pub(super) fn evaluated(
     applications: &[&str],
     requests: EvaluationRequests,
 ) -> Result<BTreeMap<String, EvaluationResponse>, Problem> {
-    let applications = asked_for(caller.policies(), applications);
-    let now = clock::now().into();
+    let applications = Applications::of(caller.policies(), applications);
+    let asking = caller.asking(headers);
+    let now = asking.now.into();
     let mut problem = Problem::invalid();
     let mut answers = BTreeMap::new();
     for (key, request) in requests.0 {
@@ -122,7 +107,7 @@ pub(super) fn evaluated(
             }
         }
         if let (Ok(effective), Ok(as_at)) = (effective, as_at) {
-            let is_granted = is_granted(caller, headers, &applications, &Asked { request: &request, effective, as_at });
+            let is_granted = is_granted(&asking, &applications, &Asked { request: &request, effective, as_at });
             answers.insert(key, answer(is_granted));
         }
     }
@@ -137,15 +122,6 @@ fn answer(is_granted: bool) -> EvaluationResponse {
             detailed_message: Some("Access was denied: your policies do not grant this action on this resource.".to_owned()),
         },
     }
-}
-
-/// Every application whose policies count; the empty one stands for policies that are for all.
-fn asked_for<'a>(policies: &'a Policies, applications: &[&'a str]) -> BTreeSet<Cow<'a, str>> {
-    if applications.is_empty() {
-        let named = policies.policies().iter().flat_map(|policy| policy.applications.iter());
-        return named.map(|application| Cow::Owned(application.to_ascii_lowercase())).chain([Cow::Borrowed("")]).collect();
-    }
-    applications.iter().map(|application| Cow::Borrowed(*application)).collect()
 }
 
 /// The stretch of time that is asked about. Where only one end is given the other one is now, on whichever side that is.
@@ -166,43 +142,20 @@ struct Asked<'a> {
     as_at: Interval,
 }
 
-fn is_granted(caller: &Caller, headers: &RequestHeaders<'_>, applications: &BTreeSet<Cow<'_, str>>, asked: &Asked<'_>) -> bool {
+fn is_granted(asking: &Asking<'_>, applications: &Applications<'_>, asked: &Asked<'_>) -> bool {
     let (action, resource) = (&asked.request.request.action, &asked.request.resource);
-    let part = |wanted: &str| resource.id.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str());
-    let named = part("scope").zip(part("code"));
-    let is_about = |entity: &str| action.entity_code.eq_ignore_ascii_case(entity);
-    let policies = caller.policies();
-    let subject = caller.subject_at(headers, named.filter(|_| is_about("Feature")));
     let given = resource.metadata.as_ref().map(metadata);
     let id: Vec<(&str, &str)> = resource.id.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let parts: Vec<_> = id.iter().map(|(name, value)| (*name, Some(Cow::Borrowed(*value)))).collect();
-    let known = given.as_ref().or_else(|| policies.access_metadata(&action.entity_code, &id));
-    let question = Question {
-        application: "",
-        action_scope: &action.scope,
+    let question = BareQuestion {
+        scope: &action.scope,
         activity: &action.activity,
         entity: &action.entity_code,
-        id: &parts,
-        metadata: known.map_or(MetadataOf::Unknown, MetadataOf::Known),
+        id: &id,
+        metadata: given.as_ref(),
         effective: Dates::Between(asked.effective),
         as_at: Dates::Between(asked.as_at),
-        policy: named.filter(|_| is_about("Policy") || is_about("Delegation")).and_then(|(scope, code)| policies.document(&ScopedId::new(scope, code))),
     };
-    decided(policies, &subject, &question, applications)
-}
-
-/// The decision by the policies for any of these applications: the strongest role that says something decides, and in it a Deny wins.
-fn decided(policies: &Policies, subject: &Subject<'_>, question: &Question<'_>, applications: &BTreeSet<Cow<'_, str>>) -> bool {
-    let roles: Vec<String> = subject.role_names().collect();
-    let said = applications.iter().filter_map(|application| {
-        let decision = subject.decide(&Question { application, ..*question });
-        let role = decision.by?.named(policies)?.role.to_string();
-        // The user-role is none of the roles, and comes after them.
-        let rank = roles.iter().position(|name| *name == role).unwrap_or(roles.len());
-        Some((rank, decision.granted))
-    });
-    // `false` is less than `true`: of one role the Deny is taken.
-    said.min().is_some_and(|(_, is_granted)| is_granted)
+    asking.may(&question, applications)
 }
 
 fn metadata(given: &BTreeMap<String, Option<Vec<EntitlementMetadata>>>) -> Metadata {
