@@ -1,7 +1,7 @@
 use super::*;
 use axum::routing::{get, post};
-use std::time::Instant;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 const BRIEF: Duration = Duration::from_millis(300);
 

@@ -87,7 +87,11 @@ async fn network_zones_can_be_switched_off_by_who_runs_the_process() {
         let control = Control::start(&configured(&directory, more, &[])).await.unwrap();
         let author = Author { user: "00u0".to_owned(), operation: "Test".to_owned(), request: String::new() };
         let zone = zone.clone();
-        control.plane.write_as(&author, |draft| Ok(draft.put(zone))).await.unwrap();
+        let change = |draft: &mut crate::store::Draft| {
+            draft.put(zone);
+            Ok(())
+        };
+        control.plane.write_as(&author, change).await.unwrap();
         let state = control.plane.store.state();
         let peer = crate::control::peer::testing::local();
         assert_eq!(peer.is_blocked(&control.plane, &state, SessionType::AccessToken, ("00u1", &[])), is_blocked);
@@ -144,7 +148,11 @@ async fn a_token_of_an_entered_issuer_opens_the_apis_to_the_user_that_it_names()
     assert!(ask("owner@example.com").await.starts_with("HTTP/1.1 401"), "the issuer is not entered");
     let author = Author { user: "00u0".to_owned(), operation: "Test".to_owned(), request: String::new() };
     let own = entered("foreign", &foreign.url, Some(serde_json::json!({ "userId": "sub", "login": "mail" })));
-    plane.write_as(&author, |draft| Ok(draft.put(own))).await.unwrap();
+    let change = |draft: &mut crate::store::Draft| {
+        draft.put(own);
+        Ok(())
+    };
+    plane.write_as(&author, change).await.unwrap();
     let answer = ask("owner@example.com").await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("owner@example.com"), "{answer}");
     assert!(ask("stranger@example.com").await.starts_with("HTTP/1.1 403"));
