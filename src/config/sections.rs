@@ -154,7 +154,8 @@ impl Proxy {
         if upstream.as_ref().is_some_and(Vec::is_empty) {
             section.problem("upstream", "is empty, write at least one URL");
         }
-        let engine = |text: &str| [("hyper", Engine::Hyper), ("pingora", Engine::Pingora)].into_iter().find_map(|(name, engine)| (name == text).then_some(engine));
+        let engine =
+            |text: &str| [("hyper", Engine::Hyper), ("pingora", Engine::Pingora)].into_iter().find_map(|(name, engine)| (name == text).then_some(engine));
         let proxy = Self {
             listen: listen(&section, default_listen),
             upstream: upstream.unwrap_or_else(|| vec![Uri::from_static("http://127.0.0.1:9000")]),

@@ -174,12 +174,15 @@ impl Gateway {
     }
 
     /// Serves until the future ends, then lets running answers finish, within 30 seconds.
-    pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self { wiring, serving, mut tasks, .. } = self;
         shutdown.await;
-        if let Some(serving) = self.serving.take() {
+        // The log is closed by its last holder, who then waits for it: that is to be a door.
+        drop(wiring);
+        if let Some(serving) = serving {
             serving.stop(FAREWELL).await;
         }
-        self.tasks.shutdown().await;
+        tasks.shutdown().await;
     }
 }
 

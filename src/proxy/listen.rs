@@ -3,8 +3,8 @@
 
 use super::core::Core;
 use super::{ProxyError, connection};
-use crate::door::overloaded;
 use crate::authorize::{Door, RefusalName};
+use crate::door::overloaded;
 use crate::observe::Outcome;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::{SocketAddr, TcpListener as StdListener};

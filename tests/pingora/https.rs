@@ -1,9 +1,9 @@
 //! https upstreams on Pingora: by its own pipeline, and by the door's own carrying of filtered calls.
 
+use crate::support::client::Client;
 use crate::support::door::Doorward;
 use crate::support::upstream::{Upstream, ok};
 use crate::support::world::{portfolios, visible_portfolios};
-use crate::support::client::Client;
 use doorward::door::client_tls;
 use doorward::proxy::{UpstreamTls, UpstreamUrl};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};

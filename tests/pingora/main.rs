@@ -12,31 +12,23 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-#[path = "../fail_closed/answers.rs"]
-mod disasters_of_answers;
+#[path = "../proxy/answers.rs"]
+mod answers;
 #[path = "../fail_closed/availability.rs"]
 mod availability;
 #[path = "../fail_closed/codings.rs"]
 mod codings;
+#[path = "../proxy/connections.rs"]
+mod connections;
+#[path = "../fail_closed/answers.rs"]
+mod disasters_of_answers;
 #[path = "../fail_closed/framing.rs"]
 mod framing;
 #[path = "../gateway.rs"]
 mod gateway;
+mod guards;
 #[path = "../fail_closed/headers.rs"]
 mod headers;
-#[path = "../fail_closed/targets.rs"]
-mod targets;
-#[path = "../fail_closed/tokens.rs"]
-mod tokens;
-#[path = "../fail_closed/upgrades.rs"]
-mod upgrades;
-#[path = "../fail_closed/validators.rs"]
-mod validators;
-#[path = "../proxy/answers.rs"]
-mod answers;
-#[path = "../proxy/connections.rs"]
-mod connections;
-mod guards;
 #[path = "../proxy/http2.rs"]
 mod http2;
 mod https;
@@ -46,10 +38,18 @@ mod metadata;
 mod observed;
 #[path = "../proxy/requests.rs"]
 mod requests;
+#[path = "../fail_closed/targets.rs"]
+mod targets;
 #[path = "../proxy/tls.rs"]
 mod tls;
+#[path = "../fail_closed/tokens.rs"]
+mod tokens;
+#[path = "../fail_closed/upgrades.rs"]
+mod upgrades;
 #[path = "../proxy/upstreams.rs"]
 mod upstreams;
+#[path = "../fail_closed/validators.rs"]
+mod validators;
 
 use support::client::{Answer, Client};
 use support::door::Doorward;
