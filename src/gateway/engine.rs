@@ -14,7 +14,7 @@ use std::time::Duration;
 /// A proxy whose addresses are bound.
 pub(super) enum Bound {
     /// By hyper.
-    Hyper(proxy::Proxy),
+    Hyper(Box<proxy::Proxy>),
     /// By Pingora.
     #[cfg(feature = "pingora")]
     Pingora(Box<pingora::Proxy>),
@@ -36,7 +36,7 @@ impl Bound {
     /// When an address cannot be bound, or the section asks for what the engine does not have.
     pub(super) fn new(section: &config::Proxy, tls: Option<ServerTls>) -> Result<Self, GatewayError> {
         match section.engine {
-            Engine::Hyper => Ok(Self::Hyper(proxy::Proxy::bind(settings::proxy(section, tls)?)?)),
+            Engine::Hyper => Ok(Self::Hyper(Box::new(proxy::Proxy::bind(settings::proxy(section, tls)?)?))),
             #[cfg(feature = "pingora")]
             Engine::Pingora => {
                 let (listening, settings) = (settings::pingora_listening(section, tls), settings::pingora_settings(section)?);
