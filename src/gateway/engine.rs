@@ -4,7 +4,7 @@ use super::{GatewayError, settings};
 use crate::config::{self, Engine};
 use crate::door::{ServerTls, Wiring};
 #[cfg(feature = "pingora")]
-use crate::pingora;
+use crate::pingora as pingora_door;
 use crate::proxy;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(super) enum Bound {
     Hyper(Box<proxy::Proxy>),
     /// By Pingora.
     #[cfg(feature = "pingora")]
-    Pingora(Box<pingora::Proxy>),
+    Pingora(Box<pingora_door::Proxy>),
 }
 
 /// A proxy that serves.
@@ -26,7 +26,7 @@ pub(super) enum Serving {
     Hyper(proxy::Serving),
     /// By Pingora.
     #[cfg(feature = "pingora")]
-    Pingora(pingora::Serving),
+    Pingora(pingora_door::Serving),
 }
 
 impl Bound {
@@ -40,7 +40,7 @@ impl Bound {
             #[cfg(feature = "pingora")]
             Engine::Pingora => {
                 let (listening, settings) = (settings::pingora_listening(section, tls), settings::pingora_settings(section)?);
-                Ok(Self::Pingora(Box::new(pingora::Proxy::bind(listening, settings)?)))
+                Ok(Self::Pingora(Box::new(pingora_door::Proxy::bind(listening, settings)?)))
             }
             #[cfg(not(feature = "pingora"))]
             Engine::Pingora => Err(GatewayError::Unavailable(settings::NO_PINGORA)),
