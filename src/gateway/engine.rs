@@ -4,7 +4,7 @@ use super::{GatewayError, settings};
 use crate::config::{self, Engine};
 use crate::door::{ServerTls, Wiring};
 #[cfg(feature = "pingora")]
-use crate::pingora;
+use crate::pingora as pingora_door;
 use crate::proxy;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use std::time::Duration;
 /// A proxy whose addresses are bound.
 pub(super) enum Bound {
     /// By hyper.
-    Hyper(proxy::Proxy),
+    Hyper(Box<proxy::Proxy>),
     /// By Pingora.
     #[cfg(feature = "pingora")]
-    Pingora(Box<pingora::Proxy>),
+    Pingora(Box<pingora_door::Proxy>),
 }
 
 /// A proxy that serves.
@@ -26,7 +26,7 @@ pub(super) enum Serving {
     Hyper(proxy::Serving),
     /// By Pingora.
     #[cfg(feature = "pingora")]
-    Pingora(pingora::Serving),
+    Pingora(pingora_door::Serving),
 }
 
 impl Bound {
@@ -36,11 +36,11 @@ impl Bound {
     /// When an address cannot be bound, or the section asks for what the engine does not have.
     pub(super) fn new(section: &config::Proxy, tls: Option<ServerTls>) -> Result<Self, GatewayError> {
         match section.engine {
-            Engine::Hyper => Ok(Self::Hyper(proxy::Proxy::bind(settings::proxy(section, tls)?)?)),
+            Engine::Hyper => Ok(Self::Hyper(Box::new(proxy::Proxy::bind(settings::proxy(section, tls)?)?))),
             #[cfg(feature = "pingora")]
             Engine::Pingora => {
                 let (listening, settings) = (settings::pingora_listening(section, tls), settings::pingora_settings(section)?);
-                Ok(Self::Pingora(Box::new(pingora::Proxy::bind(listening, settings)?)))
+                Ok(Self::Pingora(Box::new(pingora_door::Proxy::bind(listening, settings)?)))
             }
             #[cfg(not(feature = "pingora"))]
             Engine::Pingora => Err(GatewayError::Unavailable(settings::NO_PINGORA)),

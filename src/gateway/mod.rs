@@ -191,25 +191,28 @@ impl Gateway {
     }
 
     /// Serves until the future ends, then lets running answers finish, within 30 seconds.
-    pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self { wiring, serving, envoy, forward_auth, mut tasks, .. } = self;
         shutdown.await;
+        // The log is closed by its last holder, who then waits for it: that is to be a door.
+        drop(wiring);
         let proxy = async {
-            if let Some(serving) = self.serving.take() {
+            if let Some(serving) = serving {
                 serving.stop(FAREWELL).await;
             }
         };
         let envoy = async {
-            if let Some(serving) = self.envoy.take() {
+            if let Some(serving) = envoy {
                 serving.stop(FAREWELL).await;
             }
         };
         let forward_auth = async {
-            if let Some(serving) = self.forward_auth.take() {
+            if let Some(serving) = forward_auth {
                 serving.stop(FAREWELL).await;
             }
         };
         tokio::join!(proxy, envoy, forward_auth);
-        self.tasks.shutdown().await;
+        tasks.shutdown().await;
     }
 }
 

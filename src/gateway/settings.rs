@@ -10,7 +10,7 @@ use crate::forward_auth;
 use crate::http_client::{Authorities, HttpClient};
 use crate::observe::{LogSettings, OnFull, PostSettings, Sink, When};
 #[cfg(feature = "pingora")]
-use crate::pingora;
+use crate::pingora as pingora_door;
 use crate::proxy::{self, UpstreamTls, UpstreamUrl};
 use crate::snapshot;
 use crate::sources::SnapshotOrigin;
@@ -67,9 +67,9 @@ pub(super) fn proxy(section: &config::Proxy, tls: Option<ServerTls>) -> Result<p
 
 /// Where and how the other engine serves.
 #[cfg(feature = "pingora")]
-pub(super) fn pingora_listening(section: &config::Proxy, tls: Option<ServerTls>) -> pingora::Listening {
+pub(super) fn pingora_listening(section: &config::Proxy, tls: Option<ServerTls>) -> pingora_door::Listening {
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    pingora::Listening { listen: section.listen.clone(), threads: NonZeroUsize::new(section.workers).unwrap_or(cores), tls }
+    pingora_door::Listening { listen: section.listen.clone(), threads: NonZeroUsize::new(section.workers).unwrap_or(cores), tls }
 }
 
 /// The section's settings for a door on Pingora, whoever serves it.
@@ -77,14 +77,14 @@ pub(super) fn pingora_listening(section: &config::Proxy, tls: Option<ServerTls>)
 /// # Errors
 /// When an upstream or its authorities cannot be used.
 #[cfg(feature = "pingora")]
-pub fn pingora_settings(section: &config::Proxy) -> Result<pingora::Settings, GatewayError> {
+pub fn pingora_settings(section: &config::Proxy) -> Result<pingora_door::Settings, GatewayError> {
     let limits = &section.limits;
     let metadata = metadata(section)?;
-    let upstreams = upstreams(section)?.into_iter().map(|url| pingora::UpstreamUrl { host: url.host, port: url.port, is_tls: url.tls.is_some() });
-    Ok(pingora::Settings {
+    let upstreams = upstreams(section)?.into_iter().map(|url| pingora_door::UpstreamUrl { host: url.host, port: url.port, is_tls: url.tls.is_some() });
+    Ok(pingora_door::Settings {
         upstreams: upstreams.collect(),
         upstream_ca: section.upstream_ca.clone(),
-        limits: pingora::Limits {
+        limits: pingora_door::Limits {
             request_head_bytes: limits.request_head_bytes,
             held_answer_bytes: limits.response_item_bytes,
             header_read_timeout: limits.header_read_timeout,

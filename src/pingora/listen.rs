@@ -50,16 +50,27 @@ async fn admit(shared: Arc<Shared>, place: Place, stream: TcpStream) {
     }
     // Without it an answer's last segment may wait for the client's acknowledgement.
     let _ = stream.set_nodelay(true);
-    let patience = shared.header_read_timeout;
-    let stream = match &shared.tls {
-        None => ClientStream::plain(stream, patience),
-        Some(tls) => match timeout(patience, TlsAcceptor::from(tls.current()).accept(stream)).await {
-            Ok(Ok(stream)) => ClientStream::secure(stream, patience),
-            _ => return,
-        },
+    let mut shutdown = shared.shutdown.clone();
+    let stream = tokio::select! {
+        stream = greet(&shared, stream) => stream,
+        // What has not begun is not worth finishing.
+        _ = shutdown.wait_for(|is_asked| *is_asked) => None,
     };
+    let Some(stream) = stream else { return };
     shared.app.process_new(Box::new(stream), &shared.shutdown).await;
     drop(place);
+}
+
+/// The stream once its client has begun to speak; nothing when it does not, or not in time.
+async fn greet(shared: &Shared, stream: TcpStream) -> Option<ClientStream> {
+    let patience = shared.header_read_timeout;
+    if let Some(tls) = &shared.tls {
+        let stream = timeout(patience, TlsAcceptor::from(tls.current()).accept(stream)).await.ok()?.ok()?;
+        return Some(ClientStream::secure(stream, patience));
+    }
+    let mut stream = ClientStream::plain(stream, patience);
+    stream.look_ahead().await.ok()?;
+    Some(stream)
 }
 
 /// One of the door's connections, counted from accept to close.

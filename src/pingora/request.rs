@@ -41,7 +41,7 @@ impl Supplies for Upstairs<'_> {
             return Err(Refusal::body_too_large(limit));
         }
         if self.awaits_leave && !self.session.is_body_done() {
-            self.session.write_continue_response().await.map_err(|_| incomplete("the client is gone"))?;
+            give_leave(self.session).await?;
         }
         let mut whole = BytesMut::new();
         // Pingora's own limit on the time between two chunks; trailers end there.
@@ -58,6 +58,18 @@ impl Supplies for Upstairs<'_> {
     async fn read_metadata(&mut self, targets: Vec<String>) -> MetadataAnswers {
         self.metadata.read(targets, self.authorization.clone()).await
     }
+}
+
+/// Tells a client that waits for it that its body may come. For Pingora that is an answer before the
+/// body, after which it would close the connection.
+///
+/// # Errors
+/// When the client is gone.
+pub(super) async fn give_leave(session: &mut Session) -> Result<(), Refusal> {
+    let keepalive = session.get_keepalive();
+    session.write_continue_response().await.map_err(|_| incomplete("the client is gone"))?;
+    session.set_keepalive(keepalive);
+    Ok(())
 }
 
 /// How the request said its body is framed, while it is still to be read.

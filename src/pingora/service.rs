@@ -5,7 +5,7 @@ use super::call::{Call, Open};
 use super::carrying::{self, Upstream, refusal_of};
 use super::presence::Presence;
 use super::reaching::{Upstreams, unavailable};
-use super::request::{Framing, Upstairs, framing_of, incomplete, outgoing};
+use super::request::{Framing, Upstairs, framing_of, give_leave, incomplete, outgoing};
 use super::{Limits, PingoraError, Settings, framing, refuse, serving};
 use crate::authorize::{Admission, Answer, Door, Refusal, RefusalName};
 use crate::door::framing::{is_web_socket, remove_hop_by_hop, upgrade_asked};
@@ -94,7 +94,7 @@ impl Doorward {
         let body = upstairs.whole;
         let admission = open.ending.asked(asked, &open.world)?;
         if body.is_none() && awaits_leave && !session.is_body_done() {
-            session.write_continue_response().await.map_err(|_| incomplete("the client is gone"))?;
+            give_leave(session).await?;
         }
         open.upgrade = wish(session, open, presence, &admission, body.as_ref())?;
         Ok((admission, body))
@@ -149,6 +149,7 @@ impl ProxyHttp for Doorward {
     async fn early_request_filter(&self, session: &mut Session, call: &mut Call) -> Result<()> {
         call.presence = Some(Presence::on(session.stream()));
         session.set_read_timeout(Some(self.limits.upstream_read_timeout));
+        session.set_ignore_info_resp(true);
         Ok(())
     }
 
@@ -194,7 +195,7 @@ impl ProxyHttp for Doorward {
         let open = call.open.as_deref_mut().ok_or_else(nothing_open)?;
         let status = response.status;
         if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
-            // What comes before the answer says nothing to the client but that it comes.
+            // Pingora passes it by; nothing of it is anybody's business.
             *response = *refuse::head(status, http::HeaderMap::new());
             return Ok(());
         }
@@ -254,7 +255,7 @@ impl ProxyHttp for Doorward {
             }
             return failed(0);
         }
-        if is_clients && open.refusal.is_none() && session.is_body_done() {
+        if is_clients && session.is_body_done() {
             // It is gone, and nothing was wrong with what it asked.
             return failed(0);
         }

@@ -39,6 +39,7 @@ pub(super) struct ClientStream {
     ahead_start: usize,
     ahead_end: usize,
     is_http2: bool,
+    is_looked_at: bool,
     patience: Duration,
     deadline: Option<Pin<Box<Sleep>>>,
     descriptor: RawFd,
@@ -70,6 +71,7 @@ impl ClientStream {
             ahead_start: 0,
             ahead_end: 0,
             is_http2,
+            is_looked_at: false,
             patience,
             deadline: None,
             descriptor,
@@ -81,6 +83,18 @@ impl ClientStream {
     /// What it knows of the request that it reads.
     pub(super) fn watch(&self) -> Arc<Watch> {
         Arc::clone(&self.watch)
+    }
+
+    /// Waits for the first bytes of a stream without TLS, and finds out what they speak.
+    ///
+    /// # Errors
+    /// When they do not come, or not in time.
+    pub(super) async fn look_ahead(&mut self) -> io::Result<()> {
+        if !self.is_looked_at {
+            self.is_http2 = timeout(self.patience, self.has_preface()).await??;
+            self.is_looked_at = true;
+        }
+        Ok(())
     }
 
     /// Whether the client speaks HTTP/2 by prior knowledge. Reads only as far as the bytes agree
@@ -176,8 +190,7 @@ impl Shutdown for ClientStream {
 #[async_trait]
 impl Peek for ClientStream {
     async fn try_peek(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
-        let patience = self.patience;
-        self.is_http2 = timeout(patience, self.has_preface()).await??;
+        self.look_ahead().await?;
         if self.is_http2 && buffer.len() == PREFACE.len() {
             buffer.copy_from_slice(PREFACE);
         }

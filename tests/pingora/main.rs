@@ -24,8 +24,6 @@ mod connections;
 mod disasters_of_answers;
 #[path = "../fail_closed/framing.rs"]
 mod framing;
-#[path = "../gateway.rs"]
-mod gateway;
 mod guards;
 #[path = "../fail_closed/headers.rs"]
 mod headers;

@@ -2,7 +2,9 @@
 
 use crate::support::client::{Client, request};
 use crate::support::door::Doorward;
+use crate::support::engine::IS_PINGORA;
 use crate::support::upstream::{Reply, Seen, Upstream, ok, whole};
+use crate::support::within;
 use crate::support::world::{authorization, portfolios, visible_portfolios};
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -69,7 +71,8 @@ async fn a_connection_is_used_again_after_every_kind_of_answer() {
         client.send(request("HEAD", "/free", "")).await;
         assert_eq!(client.head().await.header("content-length"), Some("2"));
     }
-    assert_eq!(upstream.connections(), 1);
+    // Pingora keeps its own connections beside those on which filtered answers come.
+    assert_eq!(upstream.connections(), if IS_PINGORA { 2 } else { 1 });
 }
 
 #[tokio::test]
@@ -97,8 +100,8 @@ async fn a_small_answer_that_cannot_be_filtered_becomes_a_clean_502() {
             continue;
         }
         assert_eq!((answer.status, answer.problem().as_str()), (502, "UnfilterableResponse"), "{bad}");
-        assert_eq!(door.metric("doorward_refusals_total{door=\"proxy\",name=\"UnfilterableResponse\"}"), 1.0);
-        assert_eq!(door.metric("doorward_requests_total{door=\"proxy\",outcome=\"failed\"}"), 1.0);
+        within(door.comes_to("doorward_refusals_total{door=\"proxy\",name=\"UnfilterableResponse\"}", 1.0)).await;
+        within(door.comes_to("doorward_requests_total{door=\"proxy\",outcome=\"failed\"}", 1.0)).await;
     }
 }
 

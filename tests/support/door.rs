@@ -76,6 +76,13 @@ impl Doorward {
         let found = text.lines().find_map(|candidate| candidate.strip_prefix(line)?.strip_prefix(' '));
         found.unwrap_or_else(|| panic!("no `{line}` in\n{text}")).parse().unwrap()
     }
+
+    /// Waits until a line of the metrics has this value: a call is counted when its answer is gone.
+    pub async fn comes_to(&self, line: &str, value: f64) {
+        while self.metric(line) != value {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 fn settings(upstreams: &[SocketAddr]) -> Settings {
