@@ -127,7 +127,8 @@ async fn calls() {
     let upstream = Upstream::start(|_| ok("{}")).await;
     let services = Services::planned(upstream.address, |plan| plan.settings.ext_proc = false);
     let mut costs = [Vec::new(), Vec::new()];
-    let others = [EnvoyProcess::start("ext_authz.yaml", yes(), upstream.address).await, EnvoyProcess::start("ext_authz.yaml", services.address, upstream.address).await];
+    let others =
+        [EnvoyProcess::start("ext_authz.yaml", yes(), upstream.address).await, EnvoyProcess::start("ext_authz.yaml", services.address, upstream.address).await];
     for _ in 0..ROUNDS {
         for (place, envoy) in others.iter().enumerate() {
             let cost = || process_time(envoy.id()) + if place == 0 { thread_time("yes") } else { thread_time("envoy") };

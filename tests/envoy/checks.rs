@@ -125,7 +125,9 @@ async fn a_check_that_shows_no_request_is_refused() {
 #[tokio::test]
 async fn a_head_that_says_two_things_is_refused() {
     let mut caller = Caller::new(false).await;
-    for twice in [header(":path", "/free"), header(":path", "/other"), header(":method", "GET"), header("authorization", "Bearer other"), header("host", "other")] {
+    for twice in
+        [header(":path", "/free"), header(":path", "/other"), header(":method", "GET"), header("authorization", "Bearer other"), header("host", "other")]
+    {
         let name = twice.key.clone();
         assert_eq!(caller.refusal(get("/free", &[twice])).await, invalid(), "{name}");
     }

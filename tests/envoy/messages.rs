@@ -13,6 +13,8 @@ use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response
 use envoy_types::pb::envoy::service::ext_proc::v3::{
     CommonResponse, HttpBody, HttpHeaders, HttpTrailers, ImmediateResponse, ProcessingRequest, ProcessingResponse, ProtocolConfiguration,
 };
+use envoy_types::pb::google::protobuf::value::Kind;
+use envoy_types::pb::google::protobuf::{Struct, Value};
 use tokio::sync::mpsc;
 use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
@@ -294,8 +296,27 @@ async fn messages_out_of_order_are_refused() {
 }
 
 #[tokio::test]
+async fn an_answer_without_a_call_goes_on_only_if_it_is_envoys_own() {
+    for (origin, is_passed) in [(Some("ext_authz_denied"), true), (Some("via_upstream"), false), (Some(""), false), (None, false)] {
+        let mut call = Call::begin().await;
+        let fields = origin.map(|origin| ("response.code_details".to_owned(), Value { kind: Some(Kind::StringValue(origin.to_owned())) }));
+        let attributes = ("envoy.filters.http.ext_proc".to_owned(), Struct { fields: fields.into_iter().collect() });
+        let message = Message::ResponseHeaders(HttpHeaders { headers: Some(shown(&[(":status", "403")])), ..HttpHeaders::default() });
+        let request = ProcessingRequest { request: Some(message), attributes: [attributes].into(), ..ProcessingRequest::default() };
+        call.sender.as_ref().unwrap().send(request).await.unwrap();
+        if is_passed {
+            assert_eq!(call.told_of_head().await, CommonResponse::default());
+            call.ends_cleanly().await;
+        } else {
+            assert_eq!(call.refusal().await, invalid(), "{origin:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn odd_heads_are_refused() {
-    for odd in [&[(":path", "/free")][..], &[(":method", "GET")], &[(":protocol", "websocket")], &[("authorization", "Bearer b")], &[("upgrade", "websocket")]] {
+    for odd in [&[(":path", "/free")][..], &[(":method", "GET")], &[(":protocol", "websocket")], &[("authorization", "Bearer b")], &[("upgrade", "websocket")]]
+    {
         let mut call = Call::begin().await;
         call.say(Message::RequestHeaders(request("GET", "/free", odd, true))).await;
         assert!([400, 403].contains(&call.refusal().await.0), "{odd:?}");

@@ -121,7 +121,14 @@ impl Wire for Http1 {
             None => Client::connect(self.address).await,
         };
         client.try_send([bytes.as_bytes(), b"\r\n", &request.body].concat()).await;
-        let answer = if request.method == "HEAD" { client.head().await } else { client.answer().await };
+        let answer = if request.method == "HEAD" {
+            client.head().await
+        } else {
+            match client.answer_or_end().await {
+                Some(answer) => answer,
+                None => return Some((0, Vec::new(), true)),
+            }
+        };
         if answer.is_whole && answer.header("connection") != Some("close") {
             self.client = Some(client);
         }
