@@ -54,7 +54,7 @@ impl Services {
     pub fn planned(api: SocketAddr, change: impl FnOnce(&mut Plan)) -> Self {
         let limits = Limits { request_head_bytes: 65536, request_body_bytes: 8 << 20, max_connections: 100 };
         let settings = Settings { listen: vec!["127.0.0.1:0".parse().unwrap()], threads: NonZeroUsize::MIN, ext_proc: true, limits };
-        let log = LogSettings { sinks: vec![doorward::observe::Sink::Stdout], when: When::All, on_full: OnFull::Block };
+        let log = LogSettings { sinks: vec![], when: When::All, on_full: OnFull::Block };
         let mut plan = Plan { settings, world: world(), keys: Arc::new(KeySets::new(vec![])), clock: WallClock::default(), log };
         change(&mut plan);
         let metrics = Arc::new(Metrics::new(&Labels { entities: vec!["Portfolio".into()], issuers: vec![] }).unwrap());

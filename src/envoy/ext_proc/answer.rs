@@ -35,11 +35,13 @@ pub(super) async fn carry(life: &mut Life, admission: Box<Admission>, modes: Mod
             empty(life, modes.response()).await
         }
         Answer::Filter(filter) => {
-            life.ending.answered(Outcome::Filtered, status);
             let sources = Sources { metadata: life.shared.metadata.clone(), authorization: life.authorization.clone() };
             let mut filtered = Filtered::new(filter, sources, edits, modes.response());
             let result = filtered::carry(life, &mut filtered, shown.end_of_stream).await;
             life.ending.summarize(filtered.summary());
+            if result.is_ok() {
+                life.ending.answered(Outcome::Filtered, status);
+            }
             result
         }
     }
