@@ -13,6 +13,9 @@ mod support;
 
 use doorward::config::Config;
 use doorward::gateway::{Gateway, GatewayError};
+use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
+use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
+use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -168,6 +171,29 @@ async fn running_ends_with_its_signal_and_every_record_is_written() {
     within(running).await.unwrap();
     let log = std::fs::read_to_string(Path::new(&site.path("decisions.jsonl"))).unwrap();
     assert_eq!(log.lines().count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn envoys_services_are_opened_and_closed_with_the_rest() {
+    let upstream = Upstream::start(|_| ok("{}")).await;
+    let site = Site::new(&upstream);
+    site.publish();
+    let gateway = Gateway::start(site.config("[envoy]\nlisten = \"127.0.0.1:0\"\n")).await.unwrap();
+    within(gateway.ready()).await;
+    let address = gateway.listening().envoy[0];
+    let status: Value = serde_json::from_slice(&ask(gateway.listening().admin[0], "/status").await.body).unwrap();
+    assert_eq!(status["listening"]["envoy"], json!([address.to_string()]));
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(gateway.run(async {
+        let _ = stopped.await;
+    }));
+    let mut client = AuthorizationClient::connect(format!("http://{address}")).await.unwrap();
+    // A check that shows nothing is refused, by a service that is there.
+    let answer = client.check(CheckRequest::default()).await.unwrap().into_inner();
+    assert!(matches!(answer.http_response, Some(HttpResponse::DeniedResponse(_))));
+    stop.send(()).unwrap();
+    within(running).await.unwrap();
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
 }
 
 #[tokio::test]

@@ -109,12 +109,10 @@ async fn checks() {
         for (place, (address, thread)) in [(yes, "yes"), (services.address, "envoy")].into_iter().enumerate() {
             let client = AuthorizationClient::connect(format!("http://{address}")).await.unwrap();
             let before = thread_time(thread);
-            let count = load(|| {
-                let mut client = client.clone();
-                async move {
-                    let answer = client.check(check()).await.unwrap().into_inner();
-                    assert_eq!(answer.status.unwrap().code, 0);
-                }
+            let count = load(vec![client; LOAD], |mut client| async move {
+                let answer = client.check(check()).await.unwrap().into_inner();
+                assert_eq!(answer.status.unwrap().code, 0);
+                client
             })
             .await;
             costs[place].push((thread_time(thread) - before).as_secs_f64() * 1e6 / count as f64);
@@ -137,7 +135,7 @@ async fn calls() {
             for _ in 0..LOAD {
                 clients.push(Client::connect(envoy.address).await);
             }
-            let count = load_with(clients, |mut client| async move {
+            let count = load(clients, |mut client| async move {
                 assert_eq!(client.get("/free").await.status, 200);
                 client
             })
@@ -203,12 +201,8 @@ fn alone(text: &str) -> f64 {
     begun.elapsed().as_secs_f64() * 1e6 / f64::from(count)
 }
 
-async fn load<F: Future<Output = ()> + Send + 'static>(call: impl Fn() -> F + Clone + Send + 'static) -> u64 {
-    load_with(vec![(); LOAD], move |()| call()).await
-}
-
 /// Makes calls for a while, as many at once as there are clients; says how many.
-async fn load_with<C: Send + 'static, F: Future<Output = C> + Send + 'static>(clients: Vec<C>, call: impl Fn(C) -> F + Clone + Send + 'static) -> u64 {
+async fn load<C: Send + 'static, F: Future<Output = C> + Send + 'static>(clients: Vec<C>, call: impl Fn(C) -> F + Clone + Send + 'static) -> u64 {
     let begun = Instant::now();
     let mut running = JoinSet::new();
     for mut client in clients {

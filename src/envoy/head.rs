@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_plain_head_is_taken_as_it_is() {
-        let head = Head::of_request(with(&[("x-a", "1"), ("x-a", "2"), ("x-\u{e4}", "3")][..2].as_ref())).unwrap();
+        let head = Head::of_request(with(&[("x-a", "1"), ("x-a", "2")])).unwrap();
         assert_eq!((head.method.as_str(), head.target.as_str(), head.authority.as_str()), ("GET", "/a?b", "api.example"));
         assert_eq!(head.headers.get_all("x-a").iter().count(), 2);
     }
@@ -173,10 +173,10 @@ mod tests {
 
     #[test]
     fn a_head_that_lacks_what_every_head_has_is_refused() {
-        for missing in 0..PLAIN.len() {
+        for (place, (name, _)) in PLAIN.iter().enumerate() {
             let mut shown = with(&[]);
-            shown.remove(missing);
-            assert!(Head::of_request(shown).is_err(), "{}", PLAIN[missing].0);
+            shown.remove(place);
+            assert!(Head::of_request(shown).is_err(), "{name}");
         }
     }
 

@@ -2,6 +2,7 @@
 //! missing, said twice or cut is refused with an answer of its own, never with an OK.
 
 use crate::site::Services;
+use crate::support::within;
 use crate::support::world::{TOKEN, portfolios};
 use envoy_types::pb::envoy::config::core::v3::address::Address as Place;
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
@@ -17,6 +18,25 @@ use tonic::transport::Channel;
 struct Caller {
     services: Services,
     client: AuthorizationClient<Channel>,
+}
+
+#[tokio::test]
+async fn a_message_over_the_limit_is_no_ok() {
+    let mut caller = Caller::new(false).await;
+    let request = of(HttpRequest { raw_body: vec![b' '; 10 << 20], ..http("POST", "/free", &[]) });
+    assert!(caller.client.check(request).await.is_err());
+}
+
+#[tokio::test]
+async fn a_connection_over_the_limit_is_closed() {
+    let services = Services::planned(nowhere(), |plan| plan.settings.limits.max_connections = 1);
+    let address = format!("http://{}", services.address);
+    let mut first = AuthorizationClient::connect(address.clone()).await.unwrap();
+    assert!(first.check(get("/free", &[])).await.is_ok());
+    // Whether the connection or the call is what fails depends on who is quicker.
+    let second = async { AuthorizationClient::connect(address).await.ok()?.check(get("/free", &[])).await.ok() };
+    assert!(within(second).await.is_none());
+    assert!(first.check(get("/free", &[])).await.is_ok());
 }
 
 /// Nobody listens here, for nothing of these calls goes upstream.
@@ -134,6 +154,8 @@ async fn a_head_that_says_two_things_is_refused() {
     let mut joined = http("GET", "/free", &[]);
     joined.header_map.as_mut().unwrap().headers[4] = header("authorization", format!("Bearer {TOKEN},Bearer other"));
     assert_eq!(caller.refusal(of(joined)).await, invalid());
+    let elsewhere = HttpRequest { host: "other.example".to_owned(), ..http("GET", "/free", &[]) };
+    assert_eq!(caller.refusal(of(elsewhere)).await, invalid());
     let differs = HttpRequest { path: "/other".to_owned(), ..http("GET", "/free", &[]) };
     assert_eq!(caller.refusal(of(differs)).await, invalid());
     for (query, fragment) in [("a=b", ""), ("", "a")] {

@@ -36,7 +36,8 @@ async fn nothing_passes_while_the_services_are_down_or_silent() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let envoy = EnvoyProcess::changed("envoy.yaml", silent.local_addr().unwrap(), upstream.address, &HASTY[..1]).await;
     let mut client = Client::connect(envoy.address).await;
-    assert_eq!(client.get("/free").await.status, 503);
+    // Which of the two is the last to give up decides.
+    assert!([503, 504].contains(&client.get("/free").await.status));
     assert_eq!(upstream.seen().len(), 1);
 }
 

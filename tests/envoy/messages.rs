@@ -13,6 +13,8 @@ use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response
 use envoy_types::pb::envoy::service::ext_proc::v3::{
     CommonResponse, HttpBody, HttpHeaders, HttpTrailers, ImmediateResponse, ProcessingRequest, ProcessingResponse, ProtocolConfiguration,
 };
+use envoy_types::pb::google::protobuf::value::Kind;
+use envoy_types::pb::google::protobuf::{Struct, Value};
 use tokio::sync::mpsc;
 use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
@@ -224,6 +226,20 @@ async fn a_denied_single_item_is_refused_and_the_result_of_a_write_is_an_empty_o
 }
 
 #[tokio::test]
+async fn the_result_of_a_write_that_may_not_be_seen_is_cut_once_its_head_is_gone() {
+    let item = |scope: &str| format!("{{\"id\":{{\"scope\":\"{scope}\",\"code\":\"a\"}}}}");
+    let mut call = Call::in_modes(BodySendMode::Buffered, BodySendMode::Streamed).await;
+    call.say(Message::RequestHeaders(request("PUT", "/api/portfolios", &[], false))).await;
+    call.reply().await;
+    call.say(Message::RequestBody(HttpBody { body: item("US").into_bytes(), end_of_stream: true, ..HttpBody::default() })).await;
+    call.reply().await;
+    call.answer_head(false).await;
+    call.told_of_head().await;
+    call.answer_piece(&item("EU"), true).await;
+    call.error().await;
+}
+
+#[tokio::test]
 async fn a_body_that_is_inspected_comes_whole_or_the_call_is_refused() {
     let post = |more: &[(&str, &str)]| Message::RequestHeaders(request("POST", "/api/portfolios", more, false));
     let body = |body: &str| Message::RequestBody(HttpBody { body: body.as_bytes().to_vec(), end_of_stream: true, ..HttpBody::default() });
@@ -249,6 +265,14 @@ async fn a_body_that_is_inspected_comes_whole_or_the_call_is_refused() {
     call.say(post(&[])).await;
     call.reply().await;
     call.answer_head(false).await;
+    assert_eq!(call.refusal().await, invalid());
+
+    let mut call = Call::begin().await;
+    call.say(post(&[])).await;
+    call.reply().await;
+    call.say(body("{\"id\":{\"scope\":\"US\",\"code\":\"a\"}}")).await;
+    call.reply().await;
+    call.say(body("{}")).await;
     assert_eq!(call.refusal().await, invalid());
 
     for mode in [BodySendMode::Streamed, BodySendMode::BufferedPartial, BodySendMode::FullDuplexStreamed, BodySendMode::Grpc] {
@@ -294,6 +318,24 @@ async fn messages_out_of_order_are_refused() {
 }
 
 #[tokio::test]
+async fn an_answer_without_a_call_goes_on_only_if_it_is_envoys_own() {
+    for (origin, is_passed) in [(Some("ext_authz_denied"), true), (Some("via_upstream"), false), (Some(""), false), (None, false)] {
+        let mut call = Call::begin().await;
+        let fields = origin.map(|origin| ("response.code_details".to_owned(), Value { kind: Some(Kind::StringValue(origin.to_owned())) }));
+        let attributes = ("envoy.filters.http.ext_proc".to_owned(), Struct { fields: fields.into_iter().collect() });
+        let message = Message::ResponseHeaders(HttpHeaders { headers: Some(shown(&[(":status", "403")])), ..HttpHeaders::default() });
+        let request = ProcessingRequest { request: Some(message), attributes: [attributes].into(), ..ProcessingRequest::default() };
+        call.sender.as_ref().unwrap().send(request).await.unwrap();
+        if is_passed {
+            assert_eq!(call.told_of_head().await, CommonResponse::default());
+            call.ends_cleanly().await;
+        } else {
+            assert_eq!(call.refusal().await, invalid(), "{origin:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn odd_heads_are_refused() {
     for odd in [&[(":path", "/free")][..], &[(":method", "GET")], &[(":protocol", "websocket")], &[("authorization", "Bearer b")], &[("upgrade", "websocket")]]
     {
@@ -308,10 +350,12 @@ async fn odd_heads_are_refused() {
         call.say(Message::RequestHeaders(head)).await;
         assert_eq!(call.refusal().await, invalid());
     }
-    let mut call = Call::begin().await;
-    call.get("/free").await;
-    call.say(Message::ResponseHeaders(HttpHeaders { headers: Some(shown(&[("x-a", "1")])), ..HttpHeaders::default() })).await;
-    assert_eq!(call.refusal().await.0, 502);
+    for odd in [&[("x-a", "1")][..], &[(":status", "101")], &[(":status", "200"), (":status", "200")]] {
+        let mut call = Call::begin().await;
+        call.get("/free").await;
+        call.say(Message::ResponseHeaders(HttpHeaders { headers: Some(shown(odd)), ..HttpHeaders::default() })).await;
+        assert_eq!(call.refusal().await.0, 502, "{odd:?}");
+    }
 }
 
 #[tokio::test]
@@ -353,7 +397,7 @@ async fn answers_are_filtered_in_the_modes_of_envoys_configuration() {
         call.get("/api/portfolios").await;
         call.answer_head(false).await;
         call.told_of_head().await;
-        call.answer_piece(first, false).await;
+        call.answer_piece(&list, false).await;
         assert_eq!(call.refusal().await, (502, "UnfilterableResponse".to_owned()), "{mode:?}");
     }
 

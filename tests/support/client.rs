@@ -88,6 +88,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         within(self.read_answer(true)).await
     }
 
+    /// The next answer, unless the other side closed instead.
+    pub async fn answer_or_end(&mut self) -> Option<Answer> {
+        if self.buffer.is_empty() && !within(self.more()).await {
+            return None;
+        }
+        Some(self.answer().await)
+    }
+
     /// The next answer's head; its body is read by `rest`.
     pub async fn head(&mut self) -> Answer {
         within(self.read_answer(false)).await

@@ -40,7 +40,7 @@ impl Tally {
 pub trait Wire: Sized + Send {
     /// A client of this address.
     fn new(address: SocketAddr) -> Self;
-    /// The answer, or `None` for a case that cannot be said in this protocol.
+    /// The answer, of status 0 if the connection was closed instead; or `None` for a case that cannot be said in this protocol.
     fn ask(&mut self, case: &Case, token: Option<String>) -> impl Future<Output = Option<(u16, Vec<u8>, bool)>> + Send;
 }
 
@@ -121,7 +121,14 @@ impl Wire for Http1 {
             None => Client::connect(self.address).await,
         };
         client.try_send([bytes.as_bytes(), b"\r\n", &request.body].concat()).await;
-        let answer = if request.method == "HEAD" { client.head().await } else { client.answer().await };
+        let answer = if request.method == "HEAD" {
+            client.head().await
+        } else {
+            match client.answer_or_end().await {
+                Some(answer) => answer,
+                None => return Some((0, Vec::new(), true)),
+            }
+        };
         if answer.is_whole && answer.header("connection") != Some("close") {
             self.client = Some(client);
         }
@@ -146,8 +153,7 @@ impl Wire for Http2 {
             Some(sender) if !sender.is_closed() => sender,
             _ => http2::connect(self.address).await,
         };
-        within(sender.ready()).await.unwrap();
-        let response = within(sender.send_request(request)).await.unwrap();
+        let Ok(response) = within(sender.send_request(request)).await else { return Some((0, Vec::new(), true)) };
         self.sender = Some(sender);
         let status = response.status().as_u16();
         Some(http2::whole(response).await.map_or_else(|_| (status, Vec::new(), false), |body| (status, body.to_vec(), true)))

@@ -4,7 +4,7 @@ use super::filtered::{self, Filtered, Sources};
 use super::life::Life;
 use super::modes::{BodySendMode, Modes};
 use super::reply;
-use super::wire::Halt;
+use super::wire::{Halt, Wire};
 use crate::authorize::{Admission, Answer, Refusal, RefusalName};
 use crate::envoy::edits::{Edits, Values};
 use crate::envoy::head;
@@ -27,7 +27,7 @@ pub(super) async fn carry(life: &mut Life, admission: Box<Admission>, modes: Mod
         Answer::Pass => {
             begin(life, edits).await?;
             life.ending.answered(Outcome::Passed, status);
-            pass_on(life, modes.response()).await
+            pass_on(&mut life.wire, modes.response()).await
         }
         Answer::Empty => {
             begin(life, edits).await?;
@@ -35,13 +35,23 @@ pub(super) async fn carry(life: &mut Life, admission: Box<Admission>, modes: Mod
             empty(life, modes.response()).await
         }
         Answer::Filter(filter) => {
-            life.ending.answered(Outcome::Filtered, status);
             let sources = Sources { metadata: life.shared.metadata.clone(), authorization: life.authorization.clone() };
             let mut filtered = Filtered::new(filter, sources, edits, modes.response());
             let result = filtered::carry(life, &mut filtered, shown.end_of_stream).await;
             life.ending.summarize(filtered.summary());
+            if result.is_ok() {
+                life.ending.answered(Outcome::Filtered, status);
+            }
             result
         }
+    }
+}
+
+/// Lets an answer of Envoy's own go on as it is.
+pub(super) async fn of_envoy(mut wire: Wire) {
+    let mode = Modes::from(wire.protocol()).response();
+    if wire.send(reply::answer_head(HeaderMutation::default())).await.is_ok() && pass_on(&mut wire, mode).await.is_ok() {
+        wire.end().await;
     }
 }
 
@@ -52,15 +62,15 @@ pub(super) async fn begin(life: &mut Life, edits: HeaderMutation) -> Result<(), 
 }
 
 /// Every piece goes on as it is, where Envoy shows them at all.
-async fn pass_on(life: &mut Life, mode: BodySendMode) -> Result<(), Halt> {
+async fn pass_on(wire: &mut Wire, mode: BodySendMode) -> Result<(), Halt> {
     loop {
-        let reply = match life.wire.next().await? {
+        let reply = match wire.next().await? {
             None => return Ok(()),
             Some(Message::ResponseBody(piece)) => reply::answer_piece(piece.body, piece.end_of_stream, mode),
             Some(Message::ResponseTrailers(_)) => reply::answer_trailers(),
             Some(_) => return Err(Halt::Order("an answer is not over")),
         };
-        life.wire.send(reply).await?;
+        wire.send(reply).await?;
     }
 }
 

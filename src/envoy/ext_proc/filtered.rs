@@ -224,10 +224,11 @@ async fn whole(life: &mut Life, filtered: &mut Filtered) -> Result<(), Halt> {
     over(life).await
 }
 
-/// Nothing more may come.
+/// Nothing more may come; an Envoy that has everything just goes.
 async fn over(life: &mut Life) -> Result<(), Halt> {
-    match life.wire.next().await? {
-        None => Ok(()),
-        Some(_) => Err(Halt::Order("an answer goes on after its end")),
+    match life.wire.next().await {
+        Ok(None) | Err(Halt::Gone) => Ok(()),
+        Err(halt) => Err(halt),
+        Ok(Some(_)) => Err(Halt::Order("an answer goes on after its end")),
     }
 }

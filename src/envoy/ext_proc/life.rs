@@ -34,15 +34,22 @@ pub(super) struct Life {
     pub(super) has_begun: bool,
 }
 
-impl Life {
-    pub(super) fn new(shared: Shared, id: DecisionId, wire: Wire) -> Self {
-        let (world, ending) = (shared.wiring.world.load(), Ending::new(&shared.wiring, Door::ExtProc, id));
-        Self { shared, world, wire, ending, authorization: None, has_begun: false }
-    }
+/// Lives to a call's end, from its first message. What a filter before this one answered itself, such as
+/// the refusal of ext_authz, comes by here on its way out: it is no call, and goes on as it is.
+pub(super) async fn begin(shared: Shared, id: DecisionId, mut wire: Wire) {
+    let first = match wire.next().await {
+        Ok(Some(Message::ResponseHeaders(_))) if wire.is_answer_of_envoy() => return answer::of_envoy(wire).await,
+        Ok(None) => return wire.end().await,
+        first => first,
+    };
+    let (world, ending) = (shared.wiring.world.load(), Ending::new(&shared.wiring, Door::ExtProc, id));
+    Life { shared, world, wire, ending, authorization: None, has_begun: false }.live(first).await;
+}
 
+impl Life {
     /// Lives to the call's end. Only a call that came to its end, or was refused, ends cleanly.
-    pub(super) async fn live(mut self) {
-        let refusal = match self.go().await {
+    async fn live(mut self, first: Result<Option<Message>, Halt>) {
+        let refusal = match self.go(first).await {
             Ok(()) => return self.wire.end().await,
             Err(Halt::Refuse(refusal)) => refusal,
             Err(Halt::Order(reason)) => refused(reason),
@@ -59,8 +66,8 @@ impl Life {
         }
     }
 
-    async fn go(&mut self) -> Result<(), Halt> {
-        let shown = match self.wire.next().await? {
+    async fn go(&mut self, first: Result<Option<Message>, Halt>) -> Result<(), Halt> {
+        let shown = match first? {
             Some(Message::RequestHeaders(shown)) => shown,
             Some(_) => return Err(Halt::Order("a call does not begin with its head")),
             None => return Ok(()),

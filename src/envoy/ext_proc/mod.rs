@@ -16,7 +16,6 @@ use super::core::Shared;
 use crate::door::draw_id;
 use envoy_types::pb::envoy::service::ext_proc::v3::ProcessingRequest;
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessor;
-use life::Life;
 use replies::Replies;
 use tonic::{Request, Response, Status, Streaming};
 use wire::Wire;
@@ -37,8 +36,7 @@ impl ExternalProcessor for ExtProc {
     async fn process(&self, request: Request<Streaming<ProcessingRequest>>) -> Result<Response<Replies>, Status> {
         let id = draw_id().ok_or_else(|| Status::unavailable("no randomness for decision ids"))?;
         let (sender, replies) = replies::channel();
-        let life = Life::new(self.0.clone(), id, Wire::new(request.into_inner(), sender));
-        tokio::spawn(life.live());
+        tokio::spawn(life::begin(self.0.clone(), id, Wire::new(request.into_inner(), sender)));
         Ok(Response::new(replies))
     }
 }

@@ -4,7 +4,13 @@ use super::replies::Sender;
 use crate::authorize::Refusal;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Message;
 use envoy_types::pb::envoy::service::ext_proc::v3::{ProcessingRequest, ProcessingResponse, ProtocolConfiguration};
+use envoy_types::pb::google::protobuf::value::Kind;
 use tonic::Streaming;
+
+/// The attribute that says where an answer comes from, its filter, and its value for the upstream's.
+const FILTER: &str = "envoy.filters.http.ext_proc";
+const ORIGIN: &str = "response.code_details";
+const VIA_UPSTREAM: &str = "via_upstream";
 
 /// Why a call does not go on.
 #[derive(Debug)]
@@ -29,11 +35,13 @@ pub(super) struct Wire {
     sender: Sender,
     /// What Envoy's configuration says; it stands in the first message.
     protocol: Option<ProtocolConfiguration>,
+    /// Where the answer comes from, in Envoy's words, if its configuration lets it say so.
+    origin: Option<String>,
 }
 
 impl Wire {
     pub(super) fn new(incoming: Streaming<ProcessingRequest>, sender: Sender) -> Self {
-        Self { incoming, sender, protocol: None }
+        Self { incoming, sender, protocol: None, origin: None }
     }
 
     /// The next message; `None` when Envoy is done.
@@ -49,6 +57,9 @@ impl Wire {
             if self.protocol.is_none() {
                 self.protocol = message.protocol_config;
             }
+            if let Some(origin) = origin(&message) {
+                self.origin = Some(origin);
+            }
             // A message without a request only tells of flow control.
             if message.request.is_some() {
                 return Ok(message.request);
@@ -59,6 +70,11 @@ impl Wire {
     /// What Envoy's configuration says of bodies.
     pub(super) fn protocol(&self) -> ProtocolConfiguration {
         self.protocol.unwrap_or_default()
+    }
+
+    /// Whether the answer is Envoy's own, and not the upstream's. Only Envoy can say so.
+    pub(super) fn is_answer_of_envoy(&self) -> bool {
+        self.origin.as_ref().is_some_and(|origin| origin != VIA_UPSTREAM)
     }
 
     /// Tells Envoy something.
@@ -73,5 +89,12 @@ impl Wire {
     pub(super) async fn end(mut self) {
         while let Ok(Some(_)) = self.incoming.message().await {}
         self.sender.end().await;
+    }
+}
+
+fn origin(message: &ProcessingRequest) -> Option<String> {
+    match &message.attributes.get(FILTER)?.fields.get(ORIGIN)?.kind {
+        Some(Kind::StringValue(origin)) if !origin.is_empty() => Some(origin.clone()),
+        _ => None,
     }
 }
