@@ -45,7 +45,7 @@ fn document() -> Value {
 async fn site() -> (Upstream, Site) {
     let upstream = Upstream::start(|_| ok("{}")).await;
     let site =
-        Site::with(upstream.address, &document(), "trusted_peers = []\npublic_url = \"https://doorward.example/\"\nquestions = 3\nquestion_bytes = 2000\n")
+        Site::with(upstream.address, &document(), "trusted_peers = []\npublic_url = \"https://doorward.example/\"\nquestions = 4\nquestion_bytes = 2000\n")
             .await;
     (upstream, site)
 }
@@ -140,7 +140,7 @@ async fn several_questions_share_their_defaults_and_end_as_their_semantic_says()
     assert_eq!(told(&site, "/access/v1/evaluations", &several(None, &[])).await["decision"], true);
     let wrong = several(Some("whatever"), &["US/a"]).to_string();
     assert_eq!(post(&site, EVALUATOR, "/access/v1/evaluations", &wrong).await.problem(), "InvalidRequest");
-    let many = several(None, &["US/a", "US/b", "US/c", "US/d"]).to_string();
+    let many = several(None, &["US/a", "US/b", "US/c", "US/d", "US/e"]).to_string();
     assert_eq!(post(&site, EVALUATOR, "/access/v1/evaluations", &many).await.problem(), "InvalidRequest");
 }
 
@@ -238,6 +238,8 @@ async fn everybody_may_ask_about_their_own_rights() {
         (200, &json!({ "result": "Granted" }), &json!("Denied"), &json!("Denied"))
     );
     assert_eq!(told["four"]["result"], "Granted");
+    let many: serde_json::Map<String, Value> = (0..5).map(|number| (number.to_string(), question("US", "Read"))).collect();
+    assert_eq!(post(&site, TOKEN, "/access/api/me", &Value::Object(many).to_string()).await.problem(), "InvalidRequest");
     // Here the headers are those of the request.
     let head =
         format!("POST /access/api/me HTTP/1.1\r\nhost: doorward\r\nauthorization: Bearer {TOKEN}\r\nx-team: eq\r\ncontent-length: {}\r\n\r\n", body.len());
