@@ -36,7 +36,6 @@ impl Ids {
 
     /// The next id.
     #[must_use]
-    #[expect(clippy::should_implement_trait, reason = "ids have no end")]
     pub fn next(&self) -> DecisionId {
         DecisionId((u128::from(self.draw()) << 64) | u128::from(self.draw()))
     }
