@@ -102,7 +102,7 @@ fn without_a_token_at_hand_claims_and_scopes_are_unknown() {
     for operator in ["EqualsCaseSensitive", "NotEqualsCaseSensitive", "NotPresent", "NotPresentOrNotContainsCaseSensitive"] {
         assert_eq!(holds(&claim(operator, "x"), &ask), UNKNOWN, "{operator}");
     }
-    assert_eq!(holds(&json!({ "ifIdentityScopeExpression": { "scopeName": "read" } }), &ask), UNKNOWN);
+    assert_eq!(holds(&json!([{ "ifIdentityScopeExpression": { "scopeName": "read" } }]), &ask), UNKNOWN);
 }
 
 #[test]
