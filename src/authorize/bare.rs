@@ -3,11 +3,14 @@
 //! unknown fails closed.
 
 use super::caller::Caller;
-use crate::policy::{Context, Dates, HeaderSource, HeaderValue, Metadata, MetadataOf, Policies, Question, ScopedId, Subject};
+use crate::policy::{Claims, Context, Dates, HeaderSource, HeaderValue, Metadata, MetadataOf, Policies, Question, ScopedId, Subject};
 use http::HeaderMap;
 use jiff::Timestamp;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+
+/// Of a token that is not at hand.
+static UNKNOWN: Claims = Claims { issuer: None, are_unknown: true, values: Vec::new() };
 
 /// About whom is asked, and under which circumstances.
 #[derive(Clone, Copy)]
@@ -16,6 +19,8 @@ pub struct Asking<'a> {
     pub policies: &'a Policies,
     /// The user.
     pub caller: &'a Caller,
+    /// Whether the token is at hand that a call would bear; otherwise its claims and scopes are unknown.
+    pub is_token_known: bool,
     /// The headers of the call that is thought of.
     pub headers: &'a dyn HeaderSource,
     /// The time.
@@ -100,7 +105,8 @@ impl Asking<'_> {
     }
 
     fn subject<'s>(&'s self, feature: Option<(&'s str, &'s str)>) -> Subject<'s> {
-        let context = Context { now: self.now, headers: self.headers, claims: self.caller.claims(), scopes: self.caller.scopes(), feature };
+        let claims = if self.is_token_known { self.caller.claims() } else { Some(&UNKNOWN) };
+        let context = Context { now: self.now, headers: self.headers, claims, scopes: self.caller.scopes(), feature };
         Subject::new(self.policies, self.caller.roles(self.policies), context)
     }
 

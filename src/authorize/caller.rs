@@ -33,8 +33,7 @@ impl Caller {
         }
     }
 
-    /// The user with this id, of whom no token is at hand: without claims and scopes, as by a personal
-    /// access token (semantics §8.5).
+    /// The user with this id, without claims and scopes, as by a personal access token (semantics §8.5).
     ///
     /// # Errors
     /// As [`Self::find`].

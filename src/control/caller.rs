@@ -191,7 +191,7 @@ impl Caller {
 
     /// The same for bare questions, now.
     pub(super) fn asking<'a>(&'a self, headers: &'a dyn HeaderSource) -> authorize::Asking<'a> {
-        authorize::Asking { policies: self.policies(), caller: &self.0.facts.user, headers, now: clock::now() }
+        authorize::Asking { policies: self.policies(), caller: &self.0.facts.user, is_token_known: true, headers, now: clock::now() }
     }
 
     fn subject(&self) -> Subject<'_> {

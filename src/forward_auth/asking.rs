@@ -45,7 +45,7 @@ pub(super) fn require_evaluator(world: &World, caller: &Caller, headers: &Header
     let policies = &world.snapshot.policies;
     let dates = Dates::Between(Interval::at(now));
     let question = BareQuestion { scope: "default", activity: "Execute", entity: "Feature", id: &EVALUATE, metadata: None, effective: dates, as_at: dates };
-    let asking = Asking { policies, caller, headers: &RequestHeaders(headers), now };
+    let asking = Asking { policies, caller, is_token_known: true, headers: &RequestHeaders(headers), now };
     match asking.may(&question, &Applications::of(policies, &["Access"])) {
         true => Ok(()),
         false => Err(Refusal::new(RefusalName::AccessDenied, "Access to this resource is denied.", "the feature Access/access-evaluate")),

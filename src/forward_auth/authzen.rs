@@ -181,7 +181,7 @@ impl Sitting<'_> {
             effective,
             as_at,
         };
-        let asking = Asking { policies, caller: &caller, headers: &UnknownHeaders, now: self.now };
+        let asking = Asking { policies, caller: &caller, is_token_known: false, headers: &UnknownHeaders, now: self.now };
         Ok(asking.may(&question, &Applications::of(policies, &circumstances.application.as_deref().into_iter().collect::<Vec<_>>())))
     }
 

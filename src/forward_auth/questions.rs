@@ -95,7 +95,7 @@ async fn ask(door: &Door, world: &World, id: DecisionId, questions: Questions, h
             let policies = &world.snapshot.policies;
             let named = applications(head.uri.query().unwrap_or_default())?;
             let applications = Applications::of(policies, &named.iter().map(String::as_str).collect::<Vec<_>>());
-            let asking = Asking { policies, caller: &caller, headers: &RequestHeaders(&head.headers), now };
+            let asking = Asking { policies, caller: &caller, is_token_known: true, headers: &RequestHeaders(&head.headers), now };
             own_rights::evaluated(&asking, &applications, &body, most)
         }
     };

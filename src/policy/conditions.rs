@@ -23,6 +23,7 @@ fn condition_holds(condition: &IfSpec, grant: Grant, context: &Context<'_>) -> T
             HeaderValue::Unknown => Truth::Unknown,
             HeaderValue::Text(value) => satisfies(value, test).into(),
         },
+        IfSpec::Claim(_) | IfSpec::Scope(_) if context.claims.is_some_and(|claims| claims.are_unknown) => Truth::Unknown,
         IfSpec::Claim(test) => claim_holds(test, context),
         IfSpec::Scope(name) => context.scopes.iter().any(|scope| **scope == **name).into(),
         IfSpec::ViaApi { features, operator } => match context.feature {

@@ -58,6 +58,8 @@ impl HeaderSource for NoHeaders {
 pub struct Claims {
     /// `iss`.
     pub issuer: Option<Box<str>>,
+    /// Whether there is no token at hand to read them from: then every claim and every scope is unknown.
+    pub are_unknown: bool,
     /// Top-level claims; null and `[]` are absent and left out.
     pub values: Vec<(Box<str>, Vec<ClaimValue>)>,
 }

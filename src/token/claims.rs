@@ -125,7 +125,7 @@ pub(super) fn verified(claims: ClaimSet, rules: Arc<IssuerRules>, expires_at: Ti
         token_id: claims.token_id,
         issued_at: claims.issued_at,
         expires_at,
-        claims: Claims { issuer: claims.issuer, values: present },
+        claims: Claims { issuer: claims.issuer, are_unknown: false, values: present },
         rules,
     })
 }

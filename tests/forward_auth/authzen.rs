@@ -28,7 +28,12 @@ fn document() -> Value {
     let absent = json!({ "ifRequestHeaderExpression": { "headerName": "X-Team", "operator": "NotPresent" } });
     let sign = json!({ "matchAllSelectorDefinition": { "actions": [{ "scope": "default", "activity": "Sign", "entity": "Portfolio" }] } });
     extend(&mut document, "policies", json!({ "id": id("sign"), "grant": "Allow", "when": {}, "if": [absent], "selectors": [sign] }));
-    document["roles"][0]["resource"]["policyIdRoleResource"]["policies"].as_array_mut().unwrap().extend([id("approve"), id("sign")]);
+    let guests = json!({ "ifIdentityClaimExpression": { "claimType": "guest", "claimIssuer": "https://id.example", "operator": "EqualsCaseSensitive", "value": "yes" } });
+    let publish = json!({ "matchAllSelectorDefinition": { "actions": [{ "scope": "default", "activity": "Publish", "entity": "Portfolio" }] } });
+    extend(&mut document, "policies", json!({ "id": id("publish"), "grant": "Allow", "when": {}, "selectors": [publish] }));
+    extend(&mut document, "policies", json!({ "id": id("guests"), "grant": "Deny", "when": {}, "if": [guests], "selectors": [publish] }));
+    let own = [id("approve"), id("sign"), id("publish"), id("guests")];
+    document["roles"][0]["resource"]["policyIdRoleResource"]["policies"].as_array_mut().unwrap().extend(own);
     extend(
         &mut document,
         "roles",
@@ -45,7 +50,7 @@ fn document() -> Value {
 async fn site() -> (Upstream, Site) {
     let upstream = Upstream::start(|_| ok("{}")).await;
     let site =
-        Site::with(upstream.address, &document(), "trusted_peers = []\npublic_url = \"https://doorward.example/\"\nquestions = 3\nquestion_bytes = 2000\n")
+        Site::with(upstream.address, &document(), "trusted_peers = []\npublic_url = \"https://doorward.example/\"\nquestions = 5\nquestion_bytes = 2000\n")
             .await;
     (upstream, site)
 }
@@ -89,6 +94,8 @@ async fn a_subject_may_what_its_policies_grant() {
         ("nobody", "Read", "Portfolio", "US/eq", false),
         // A header that is not known is no header that fits, and none that is absent.
         ("00u1", "Sign", "Portfolio", "EU/eq", false),
+        // Nobody knows that the token will not name a guest.
+        ("00u1", "Publish", "Portfolio", "EU/eq", false),
         ("00u1", "Approve", "Portfolio", "EU/eq", false),
     ] {
         assert_eq!(decision(&site, &question(user, activity, entity, id)).await, may, "{user} {activity} {entity} {id}");
@@ -140,7 +147,7 @@ async fn several_questions_share_their_defaults_and_end_as_their_semantic_says()
     assert_eq!(told(&site, "/access/v1/evaluations", &several(None, &[])).await["decision"], true);
     let wrong = several(Some("whatever"), &["US/a"]).to_string();
     assert_eq!(post(&site, EVALUATOR, "/access/v1/evaluations", &wrong).await.problem(), "InvalidRequest");
-    let many = several(None, &["US/a", "US/b", "US/c", "US/d"]).to_string();
+    let many = several(None, &["US/a", "US/b", "US/c", "US/d", "US/e", "US/f"]).to_string();
     assert_eq!(post(&site, EVALUATOR, "/access/v1/evaluations", &many).await.problem(), "InvalidRequest");
 }
 
@@ -230,14 +237,16 @@ async fn everybody_may_ask_about_their_own_rights() {
         })
     };
     let body =
-        json!({ "one": question("US", "Read"), "two": question("EU", "Read"), "three": question("EU", "Approve"), "four": question("EU", "Sign") }).to_string();
+        json!({ "one": question("US", "Read"), "two": question("EU", "Read"), "three": question("EU", "Approve"), "four": question("EU", "Sign"), "five": question("EU", "Publish") }).to_string();
     let answer = post(&site, TOKEN, "/access/api/me?applications=LUSID", &body).await;
     let told: Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(
         (answer.status, &told["one"], &told["two"]["result"], &told["three"]["result"]),
         (200, &json!({ "result": "Granted" }), &json!("Denied"), &json!("Denied"))
     );
-    assert_eq!(told["four"]["result"], "Granted");
+    assert_eq!((&told["four"]["result"], &told["five"]["result"]), (&json!("Granted"), &json!("Granted")));
+    let many: serde_json::Map<String, Value> = (0..6).map(|number| (number.to_string(), question("US", "Read"))).collect();
+    assert_eq!(post(&site, TOKEN, "/access/api/me", &Value::Object(many).to_string()).await.problem(), "InvalidRequest");
     // Here the headers are those of the request.
     let head =
         format!("POST /access/api/me HTTP/1.1\r\nhost: doorward\r\nauthorization: Bearer {TOKEN}\r\nx-team: eq\r\ncontent-length: {}\r\n\r\n", body.len());

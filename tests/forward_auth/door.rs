@@ -180,3 +180,30 @@ async fn nothing_is_answered_while_no_policies_are_in_force() {
     let bare = format!("POST /access/v1/evaluation HTTP/1.1\r\nhost: doorward\r\n{}content-length: 0\r\n\r\n", authorization());
     assert_eq!(crate::site::ask(site.door(), &bare).await.problem(), "PolicyUnavailable");
 }
+
+#[tokio::test]
+async fn a_refused_call_is_recorded_as_what_it_was() {
+    let upstream = upstream().await;
+    let site = Site::open(upstream.address).await;
+    for (method, target, reason) in
+        [("GET", "/api/portfolios?limit=1", "would be filtered"), ("POST", "/api/portfolios", "sees no body"), ("GET", "/nowhere", "no operation")]
+    {
+        let answer = site.ask("/auth", &traefik(method, target)).await;
+        let path = format!("/decisions/{}", answer.header("doorward-decision-id").unwrap());
+        let record: serde_json::Value = crate::support::within(async {
+            loop {
+                let shown = site.admin(&path).await;
+                if shown.status == 200 {
+                    break serde_json::from_slice(&shown.body).unwrap();
+                }
+            }
+        })
+        .await;
+        let of = |member: &str| record[member].as_str().unwrap_or_default().to_owned();
+        assert_eq!(
+            (of("door"), of("method"), of("path"), of("user")),
+            ("forward_auth".into(), method.into(), target.split('?').next().unwrap().into(), "00u1".into())
+        );
+        assert!(of("reason").contains(reason), "{record}");
+    }
+}

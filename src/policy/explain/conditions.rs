@@ -16,7 +16,9 @@ use super::truth::{Finding, Truth};
 pub(super) fn holds(entry: &IfSpec, grant: Grant, context: &Context<'_>) -> Finding {
     match entry {
         IfSpec::Header { name, test } => header(name, test, context),
+        IfSpec::Claim(test) if is_no_token_at_hand(context) => Finding::unknown(format!("claim `{}` is not known: no token is at hand", test.claim)),
         IfSpec::Claim(test) => claim(test, context.claims),
+        IfSpec::Scope(scope) if is_no_token_at_hand(context) => Finding::unknown(format!("scope `{scope}` is not known: no token is at hand")),
         IfSpec::Scope(scope) => {
             let has = context.scopes.iter().any(|own| **own == **scope);
             Finding::of(has, format!("the token's scopes {} `{scope}`", if has { "contain" } else { "do not contain" }))
@@ -24,6 +26,10 @@ pub(super) fn holds(entry: &IfSpec, grant: Grant, context: &Context<'_>) -> Find
         IfSpec::ViaApi { features, operator } => via_api(features, *operator, context.feature),
         IfSpec::FeatureChain(selectors) => feature_chain(selectors, grant, context),
     }
+}
+
+fn is_no_token_at_hand(context: &Context<'_>) -> bool {
+    context.claims.is_some_and(|claims| claims.are_unknown)
 }
 
 fn told(test: &TextTest) -> String {

@@ -71,7 +71,7 @@ fn every_header_named_in_a_policy_is_known_by_its_lower_case_name() {
 
 fn claims(values: &[&str]) -> Claims {
     let values = values.iter().map(|value| if *value == "{}" { ClaimValue::Unknown } else { ClaimValue::Text((*value).into()) });
-    Claims { issuer: Some("https://id.example".into()), values: vec![("team".into(), values.collect())] }
+    Claims { issuer: Some("https://id.example".into()), are_unknown: false, values: vec![("team".into(), values.collect())] }
 }
 
 #[test]
@@ -93,6 +93,16 @@ fn absent_claims_satisfy_only_what_asks_for_absence() {
         assert_eq!(holds(&claim("NotPresentOrNotContainsCaseSensitive", "x"), &ask), YES);
         assert_eq!(holds(&claim("NotEqualsCaseSensitive", "x"), &ask), NO);
     }
+}
+
+#[test]
+fn without_a_token_at_hand_claims_and_scopes_are_unknown() {
+    let unknown = Claims { are_unknown: true, ..claims(&["x"]) };
+    let ask = Ask { claims: Some(&unknown), ..Ask::default() };
+    for operator in ["EqualsCaseSensitive", "NotEqualsCaseSensitive", "NotPresent", "NotPresentOrNotContainsCaseSensitive"] {
+        assert_eq!(holds(&claim(operator, "x"), &ask), UNKNOWN, "{operator}");
+    }
+    assert_eq!(holds(&json!([{ "ifIdentityScopeExpression": { "scopeName": "read" } }]), &ask), UNKNOWN);
 }
 
 #[test]
