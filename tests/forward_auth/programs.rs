@@ -20,6 +20,8 @@ pub(crate) enum Program {
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     child: Child,
+    /// Whether it runs in several processes.
+    is_many: bool,
     folder: tempfile::TempDir,
 }
 
@@ -67,7 +69,7 @@ impl Program {
         self.arguments(&mut command, folder.path());
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let child = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
-        let mut running = Running { address, child, folder };
+        let mut running = Running { address, child, is_many: self == Self::Nginx, folder };
         running.ready().await;
         running
     }
@@ -135,7 +137,11 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // nginx ends its workers when it is asked to end; killed, it would leave them behind.
+        let asked = self.is_many.then(|| Command::new("kill").arg(self.child.id().to_string()).status());
+        if !asked.is_some_and(|asked| asked.is_ok_and(|status| status.success())) {
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
     }
 }
