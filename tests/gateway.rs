@@ -229,7 +229,7 @@ async fn an_engine_that_was_not_built_in_is_refused_aloud() {
 async fn a_start_that_cannot_succeed_says_why() {
     let upstream = Upstream::start(|_| ok("{}")).await;
     let site = Site::new(&upstream);
-    let error = Gateway::start(site.config("[shadow]\nsnapshot = \"/nowhere.json\"\n")).await.unwrap_err();
+    let error = Gateway::start(site.recording("sink = \"otlp\"", "")).await.unwrap_err();
     assert!(matches!(error, GatewayError::Unavailable(_)), "{error}");
     std::fs::write(site.path("map.yaml"), "operations: 7\n").unwrap();
     let error = Gateway::start(site.config("")).await.unwrap_err();
