@@ -128,7 +128,8 @@ async fn a_stuck_control_plane_keeps_neither_calls_nor_lines_nor_the_end_waiting
         }
     })
     .await;
-    let Doorward { serving, metrics, .. } = door;
+    let Doorward { serving, metrics, wiring, .. } = door;
+    drop(wiring);
     within(serving.stop(Duration::from_secs(10))).await;
     assert_eq!((metrics.log_written.get(), metrics.log_dropped.get()), (20, 20));
 }
