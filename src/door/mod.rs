@@ -6,17 +6,21 @@ mod asking;
 mod ending;
 pub mod framing;
 mod ids;
+mod listeners;
 mod metadata;
 mod metadata_cache;
 mod refusing;
+mod serving;
 mod tls;
 
 pub use asking::{Arrival, Asked, Supplies, ask};
 pub use ending::Ending;
 pub use ids::{Ids, draw_id, id_value};
+pub use listeners::{Bound, ListenError, Place, bind};
 pub use metadata::{Metadata, MetadataAnswers};
 pub use metadata_cache::{Asker, MetadataCache, MetadataCacheSettings, asker};
 pub use refusing::{DECISION_ID, overloaded, refusal_body, refusal_headers};
+pub use serving::{Running, Serving};
 pub use tls::{ServerTls, TlsError, client_tls};
 
 use crate::observe::clock::WallClock;

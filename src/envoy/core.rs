@@ -5,14 +5,13 @@ use super::ext_authz::ExtAuthz;
 use super::ext_proc::ExtProc;
 use super::listen::Incoming;
 use super::{EnvoyError, Limits, Settings};
-use crate::door::{Metadata, Wiring};
+use crate::door::{Metadata, Running, Wiring};
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessorServer;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tonic::transport::Server;
 
@@ -33,9 +32,7 @@ const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
 pub(super) struct Blueprint {
     pub(super) settings: Settings,
     pub(super) shared: Shared,
-    pub(super) connections: Arc<AtomicUsize>,
-    pub(super) stopped: watch::Receiver<bool>,
-    pub(super) running: mpsc::Sender<()>,
+    pub(super) running: Running,
 }
 
 /// What every call works with.
@@ -69,10 +66,11 @@ impl Blueprint {
     /// Serves until told to stop and the last call is gone, or until the sender of the stop signal is
     /// dropped: then whatever still runs is dropped with the thread's tasks.
     async fn run(self, listeners: Vec<TcpListener>) {
-        let Self { settings, shared, connections, mut stopped, .. } = self;
+        let Self { settings, shared, running } = self;
+        let mut stopped = running.stopped.clone();
         let mut serving = JoinSet::new();
         for listener in listeners {
-            let incoming = Incoming::new(listener, &shared.wiring, Arc::clone(&connections), settings.limits.max_connections);
+            let incoming = Incoming::new(listener, &shared.wiring, Arc::clone(&running.connections), settings.limits.max_connections);
             serving.spawn(serve(incoming, settings.limits, shared.clone(), stopped.clone()));
         }
         let all_ended = async { while serving.join_next().await.is_some() {} };

@@ -11,13 +11,9 @@ mod head;
 mod listen;
 mod refuse;
 
-use crate::door::{Metadata, Wiring};
+use crate::door::{ListenError, Metadata, Serving, Wiring, bind};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
-use tokio::sync::{mpsc, watch};
 
 /// What the services are told by the configuration (interfaces §2).
 #[derive(Clone, Debug)]
@@ -48,13 +44,8 @@ pub struct Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum EnvoyError {
     /// An address could not be bound.
-    #[error("cannot listen on `{address}`: {source}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// A thread or its runtime could not be started.
     #[error("cannot start a thread for Envoy: {0}")]
     Thread(std::io::Error),
@@ -74,7 +65,7 @@ impl Envoy {
     /// # Errors
     /// When an address cannot be bound.
     pub fn bind(settings: Settings) -> Result<Self, EnvoyError> {
-        let (listeners, addresses) = listen::bind(&settings.listen, settings.threads)?;
+        let (listeners, addresses) = bind(&settings.listen, settings.threads)?;
         Ok(Self { settings, listeners, addresses })
     }
 
@@ -89,39 +80,15 @@ impl Envoy {
     /// # Errors
     /// When a thread or its runtime cannot be made.
     pub fn serve(self, wiring: &Wiring, metadata: &Metadata) -> Result<Serving, EnvoyError> {
-        let (stop, stopped) = watch::channel(false);
-        let (running, ended) = mpsc::channel(1);
-        let connections = Arc::new(AtomicUsize::new(0));
+        let (serving, running) = Serving::begin();
         for listeners in self.listeners {
             let core = core::Blueprint {
                 settings: self.settings.clone(),
                 shared: core::Shared { wiring: wiring.clone(), metadata: metadata.clone(), ext_proc: self.settings.ext_proc },
-                connections: Arc::clone(&connections),
-                stopped: stopped.clone(),
                 running: running.clone(),
             };
             core.start(listeners)?;
         }
-        Ok(Serving { stop, ended })
-    }
-}
-
-/// Services that serve. Dropping it cuts every connection; `stop` lets running calls finish.
-#[derive(Debug)]
-pub struct Serving {
-    stop: watch::Sender<bool>,
-    ended: mpsc::Receiver<()>,
-}
-
-impl Serving {
-    /// Accepts nothing more, lets running calls finish until the deadline, then cuts the rest.
-    pub async fn stop(mut self, deadline: Duration) {
-        self.stop.send_replace(true);
-        // Every thread holds a sender; the channel ends with the last of them.
-        let all_ended = tokio::time::timeout(deadline, self.ended.recv()).await;
-        if all_ended.is_err() {
-            drop(self.stop);
-            self.ended.recv().await;
-        }
+        Ok(serving)
     }
 }

@@ -2,14 +2,11 @@
 
 use super::{GatewayError, settings};
 use crate::config::{self, Engine};
-use crate::door::{ServerTls, Wiring};
+use crate::door::{ServerTls, Serving, Wiring};
 #[cfg(feature = "pingora")]
 use crate::pingora as pingora_door;
 use crate::proxy;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
 
 /// A proxy whose addresses are bound.
 pub(super) enum Bound {
@@ -18,15 +15,6 @@ pub(super) enum Bound {
     /// By Pingora.
     #[cfg(feature = "pingora")]
     Pingora(Box<pingora_door::Proxy>),
-}
-
-/// A proxy that serves.
-pub(super) enum Serving {
-    /// By hyper.
-    Hyper(proxy::Serving),
-    /// By Pingora.
-    #[cfg(feature = "pingora")]
-    Pingora(pingora_door::Serving),
 }
 
 impl Bound {
@@ -62,29 +50,9 @@ impl Bound {
     /// When they cannot be started.
     pub(super) fn serve(self, wiring: &Wiring) -> Result<Serving, GatewayError> {
         Ok(match self {
-            Self::Hyper(proxy) => Serving::Hyper(proxy.serve(wiring)?),
+            Self::Hyper(proxy) => proxy.serve(wiring)?,
             #[cfg(feature = "pingora")]
-            Self::Pingora(proxy) => Serving::Pingora(proxy.serve(wiring)?),
+            Self::Pingora(proxy) => proxy.serve(wiring)?,
         })
-    }
-}
-
-impl Serving {
-    /// Connections that clients hold open.
-    pub(super) fn connections(&self) -> Arc<AtomicUsize> {
-        match self {
-            Self::Hyper(serving) => serving.connections(),
-            #[cfg(feature = "pingora")]
-            Self::Pingora(serving) => serving.connections(),
-        }
-    }
-
-    /// Lets running answers finish until the deadline.
-    pub(super) async fn stop(self, deadline: Duration) {
-        match self {
-            Self::Hyper(serving) => serving.stop(deadline).await,
-            #[cfg(feature = "pingora")]
-            Self::Pingora(serving) => serving.stop(deadline).await,
-        }
     }
 }

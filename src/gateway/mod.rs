@@ -15,15 +15,15 @@ pub use sources::key_sets;
 use crate::admin::{self, Admin, Listening};
 use crate::api_map::{ApiMap, MapProblem};
 use crate::config::Config;
-use crate::door::{Metadata, TlsError, Wiring};
-use crate::envoy::{self, Envoy, EnvoyError};
+use crate::door::{Metadata, Serving, TlsError, Wiring};
+use crate::envoy::{Envoy, EnvoyError};
 use crate::forward_auth;
 use crate::observe::clock::WallClock;
 use crate::observe::{DecisionLog, DecisionLogError, Labels, Metrics, MetricsError, Recent, clock};
 use crate::proxy::ProxyError;
 use crate::snapshot::{World, WorldStore};
 use crate::sources::{KeySets, Tokens};
-use engine::{Bound, Serving};
+use engine::Bound;
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -105,7 +105,7 @@ pub struct Gateway {
     wiring: Wiring,
     keys: Arc<KeySets>,
     serving: Option<Serving>,
-    envoy: Option<envoy::Serving>,
+    envoy: Option<Serving>,
     forward_auth: Option<forward_auth::Serving>,
     /// Sources, certificates and the operator's door; they end with this.
     tasks: JoinSet<()>,

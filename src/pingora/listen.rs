@@ -4,11 +4,10 @@
 use super::serving::Shared;
 use super::stream::ClientStream;
 use crate::authorize::{Door, RefusalName};
-use crate::door::{draw_id, overloaded};
+use crate::door::{Place, draw_id, overloaded};
 use crate::observe::Outcome;
 use pingora_core::apps::ServerApp;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -33,7 +32,7 @@ pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) -> JoinSe
         };
         match accepted {
             Ok((stream, _)) => {
-                let place = Place::take(&shared);
+                let place = Place::take(&shared.connections, &shared.wiring.metrics);
                 connections.spawn(admit(Arc::clone(&shared), place, stream));
             }
             // The connection is gone already, or descriptors are short: neither ends the door.
@@ -44,7 +43,7 @@ pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) -> JoinSe
 }
 
 async fn admit(shared: Arc<Shared>, place: Place, stream: TcpStream) {
-    if shared.connections.load(Ordering::Relaxed) > shared.max_connections {
+    if place.is_beyond(shared.max_connections) {
         send_away(&shared, place, stream).await;
         return;
     }
@@ -71,24 +70,6 @@ async fn greet(shared: &Shared, stream: TcpStream) -> Option<ClientStream> {
     let mut stream = ClientStream::plain(stream, patience);
     stream.look_ahead().await.ok()?;
     Some(stream)
-}
-
-/// One of the door's connections, counted from accept to close.
-struct Place(Arc<Shared>);
-
-impl Place {
-    fn take(shared: &Arc<Shared>) -> Self {
-        shared.connections.fetch_add(1, Ordering::Relaxed);
-        shared.wiring.metrics.open_connections.inc();
-        Self(Arc::clone(shared))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-        self.0.wiring.metrics.open_connections.dec();
-    }
 }
 
 /// Says 503 and closes. The place is given up first: who is sent away takes none.

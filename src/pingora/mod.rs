@@ -22,10 +22,9 @@ mod stream;
 pub use call::Call;
 pub use reaching::UpstreamUrl;
 pub use service::Doorward;
-pub use serving::{Listening, Proxy, Serving};
+pub use serving::{Listening, Proxy};
 
-use crate::door::Metadata;
-use std::net::SocketAddr;
+use crate::door::{ListenError, Metadata};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -63,13 +62,8 @@ pub struct Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum PingoraError {
     /// An address could not be bound.
-    #[error("cannot listen on `{address}`: {source}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// Threads or their runtime could not be started.
     #[error("cannot start the proxy's threads: {0}")]
     Thread(std::io::Error),

@@ -2,7 +2,7 @@
 //! threads of its own. It stops as the other engine does: running answers may finish.
 
 use super::{Doorward, PingoraError, Settings, listen};
-use crate::door::{ServerTls, Wiring, client_tls};
+use crate::door::{ServerTls, Serving, Wiring, bind, client_tls};
 use pingora_core::apps::{HttpServerApp, HttpServerOptions};
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::HttpProxy;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// How many connections to upstreams may wait for their next call.
@@ -61,14 +61,9 @@ impl Proxy {
     /// # Errors
     /// When an address cannot be bound.
     pub fn bind(listening: Listening, settings: Settings) -> Result<Self, PingoraError> {
-        let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
-        for &address in &listening.listen {
-            let failed = |source| PingoraError::Listen { address, source };
-            let listener = StdListener::bind(address).map_err(failed)?;
-            listener.set_nonblocking(true).map_err(failed)?;
-            addresses.push(listener.local_addr().map_err(failed)?);
-            listeners.push(listener);
-        }
+        // One listener for an address: Pingora's runtime is one for all threads.
+        let (listeners, addresses) = bind(&listening.listen, NonZeroUsize::MIN)?;
+        let listeners = listeners.into_iter().flatten().collect();
         Ok(Self { listening, settings, listeners, addresses })
     }
 
@@ -83,18 +78,16 @@ impl Proxy {
     /// # Errors
     /// When the door, its threads or their runtime cannot be made.
     pub fn serve(self, wiring: &Wiring) -> Result<Serving, PingoraError> {
-        let (stop, stopped) = watch::channel(false);
-        let (running, ended) = mpsc::channel(1);
-        let connections = Arc::new(AtomicUsize::new(0));
+        let (serving, running) = Serving::begin();
         let limits = self.settings.limits;
         let shared = Arc::new(Shared {
             app: Arc::new(http_proxy(Doorward::new(wiring.clone(), self.settings)?, limits.header_read_timeout)),
             wiring: wiring.clone(),
             tls: self.listening.tls,
-            connections: Arc::clone(&connections),
+            connections: Arc::clone(&running.connections),
             max_connections: limits.max_connections,
             header_read_timeout: limits.header_read_timeout,
-            shutdown: stopped,
+            shutdown: running.stopped.clone(),
         });
         let threads = self.listening.threads.get();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).thread_name("pingora").enable_all().build();
@@ -107,7 +100,7 @@ impl Proxy {
             drop(running);
         };
         std::thread::Builder::new().name("pingora".into()).spawn(serve).map_err(PingoraError::Thread)?;
-        Ok(Serving { stop, ended, connections })
+        Ok(serving)
     }
 }
 
@@ -153,33 +146,6 @@ async fn run(shared: Arc<Shared>, listeners: Vec<StdListener>) {
         () = finished => {}
         // An error: the sender is gone, the deadline has passed.
         _ = shutdown.changed() => {}
-    }
-}
-
-/// A door that serves. Dropping it cuts every connection; `stop` lets running answers finish.
-#[derive(Debug)]
-pub struct Serving {
-    stop: watch::Sender<bool>,
-    ended: mpsc::Receiver<()>,
-    connections: Arc<AtomicUsize>,
-}
-
-impl Serving {
-    /// Connections that clients hold open.
-    #[must_use]
-    pub fn connections(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.connections)
-    }
-
-    /// Accepts nothing more, lets running answers finish until the deadline, then cuts the rest.
-    pub async fn stop(mut self, deadline: Duration) {
-        self.stop.send_replace(true);
-        // The thread holds the sender; the channel ends with it.
-        let has_ended = tokio::time::timeout(deadline, self.ended.recv()).await;
-        if has_ended.is_err() {
-            drop(self.stop);
-            self.ended.recv().await;
-        }
     }
 }
 

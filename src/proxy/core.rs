@@ -4,12 +4,11 @@
 use super::draining::Draining;
 use super::upstream::Upstream;
 use super::{Limits, ProxyError, ServerTls, Settings, listen};
-use crate::door::{Ids, MetadataCache, Wiring};
+use crate::door::{Ids, MetadataCache, Running, Wiring};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 
 /// What a thread needs to begin.
@@ -17,9 +16,7 @@ pub(super) struct Blueprint {
     pub(super) settings: Settings,
     pub(super) wiring: Wiring,
     pub(super) metadata: Arc<MetadataCache>,
-    pub(super) connections: Arc<AtomicUsize>,
-    pub(super) stopped: watch::Receiver<bool>,
-    pub(super) running: mpsc::Sender<()>,
+    pub(super) running: Running,
 }
 
 /// What the connections of one thread share.
@@ -58,7 +55,8 @@ impl Blueprint {
     /// Serves until told to stop and the last connection is gone, or until the sender of the stop
     /// signal is dropped: then whatever still runs is dropped with the thread's tasks.
     async fn run(self, seed: [u64; 4], listeners: Vec<TcpListener>) {
-        let Self { settings, wiring, metadata, connections, mut stopped, .. } = self;
+        let Self { settings, wiring, metadata, running } = self;
+        let mut stopped = running.stopped.clone();
         let core = Rc::new(Core {
             upstream: Upstream::new(&settings.upstreams, &settings.limits),
             metadata,
@@ -67,7 +65,7 @@ impl Blueprint {
             tls: settings.tls,
             ids: Ids::new(seed),
             draining: Draining::default(),
-            connections,
+            connections: Arc::clone(&running.connections),
         });
         let accepting: Vec<_> = listeners.into_iter().map(|listener| tokio::task::spawn_local(listen::accept(Rc::clone(&core), listener))).collect();
         let is_graceful = stopped.wait_for(|stop| *stop).await.is_ok();

@@ -21,13 +21,11 @@ mod upstream;
 pub use crate::door::{ServerTls, TlsError, client_tls};
 pub use upstream::{UpstreamTls, UpstreamUrl};
 
-use crate::door::{MetadataCache, MetadataCacheSettings, Wiring};
+use crate::door::{ListenError, MetadataCache, MetadataCacheSettings, Serving, Wiring, bind};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
 
 /// What the proxy is told by the configuration (interfaces §2).
 #[derive(Clone, Debug)]
@@ -69,13 +67,8 @@ pub struct Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
     /// An address could not be bound.
-    #[error("cannot listen on `{address}`: {source}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// A thread or its runtime could not be started.
     #[error("cannot start a proxy thread: {0}")]
     Thread(std::io::Error),
@@ -101,7 +94,7 @@ impl Proxy {
     /// # Errors
     /// When an address cannot be bound.
     pub fn bind(settings: Settings) -> Result<Self, ProxyError> {
-        let (listeners, addresses) = listen::bind(&settings.listen, settings.threads)?;
+        let (listeners, addresses) = bind(&settings.listen, settings.threads)?;
         Ok(Self { settings, listeners, addresses })
     }
 
@@ -116,48 +109,12 @@ impl Proxy {
     /// # Errors
     /// When a thread, its runtime or its random source cannot be made.
     pub fn serve(self, wiring: &Wiring) -> Result<Serving, ProxyError> {
-        let (stop, stopped) = watch::channel(false);
-        let (running, ended) = mpsc::channel(1);
-        let connections = Arc::new(AtomicUsize::new(0));
+        let (serving, running) = Serving::begin();
         let metadata = Arc::new(MetadataCache::new(self.settings.metadata_cache));
         for listeners in self.listeners {
-            let core = core::Blueprint {
-                settings: self.settings.clone(),
-                wiring: wiring.clone(),
-                metadata: Arc::clone(&metadata),
-                connections: Arc::clone(&connections),
-                stopped: stopped.clone(),
-                running: running.clone(),
-            };
+            let core = core::Blueprint { settings: self.settings.clone(), wiring: wiring.clone(), metadata: Arc::clone(&metadata), running: running.clone() };
             core.start(listeners)?;
         }
-        Ok(Serving { stop, ended, connections })
-    }
-}
-
-/// A proxy that serves. Dropping it cuts every connection; `stop` lets running answers finish.
-#[derive(Debug)]
-pub struct Serving {
-    stop: watch::Sender<bool>,
-    ended: mpsc::Receiver<()>,
-    connections: Arc<AtomicUsize>,
-}
-
-impl Serving {
-    /// Connections that clients hold open.
-    #[must_use]
-    pub fn connections(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.connections)
-    }
-
-    /// Accepts nothing more, lets running answers finish until the deadline, then cuts the rest.
-    pub async fn stop(mut self, deadline: Duration) {
-        self.stop.send_replace(true);
-        // Every thread holds a sender; the channel ends with the last of them.
-        let all_ended = tokio::time::timeout(deadline, self.ended.recv()).await;
-        if all_ended.is_err() {
-            drop(self.stop);
-            self.ended.recv().await;
-        }
+        Ok(serving)
     }
 }

@@ -6,8 +6,9 @@
 use crate::support::client::Client;
 use crate::support::within;
 use crate::support::world::world;
+use doorward::door::Serving;
 use doorward::door::{Metadata, MetadataCache, MetadataCacheSettings, Wiring};
-use doorward::envoy::{Envoy, Limits, Serving, Settings};
+use doorward::envoy::{Envoy, Limits, Settings};
 use doorward::http_client::{Authorities, HttpClient};
 use doorward::observe::clock::WallClock;
 use doorward::observe::{DecisionLog, Labels, LogSettings, Metrics, OnFull, When};

@@ -1,9 +1,9 @@
 //! A running proxy in front of an upstream.
 
-use super::engine::Serving;
+use super::engine;
 use super::upstream::Upstream;
 use super::world::world;
-use doorward::door::{MetadataCacheSettings, Wiring};
+use doorward::door::{MetadataCacheSettings, Serving, Wiring};
 use doorward::observe::clock::WallClock;
 use doorward::observe::{DecisionLog, Labels, LogSettings, Metrics, OnFull, When};
 use doorward::proxy::{Limits, Settings, UpstreamUrl};
@@ -66,7 +66,7 @@ impl Doorward {
         let tokens = Arc::new(Tokens::new(plan.keys, Arc::clone(&metrics) as _));
         let world = Arc::new(WorldStore::new(plan.world));
         let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: plan.clock };
-        let (address, serving) = Serving::open(plan.settings, plan.upstream_ca, &wiring);
+        let (address, serving) = engine::open(plan.settings, plan.upstream_ca, &wiring);
         Self { address, metrics, world, serving, wiring }
     }
 

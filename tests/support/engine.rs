@@ -1,11 +1,10 @@
 //! The engine that a test binary runs its door on: hyper, or Pingora in a binary that is named after
 //! it, so that one test serves both.
 
-use doorward::door::Wiring;
+use doorward::door::{Serving, Wiring};
 use doorward::proxy::{self, Settings};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Whether this binary's doors run on Pingora.
 pub const IS_PINGORA: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), [.., b'p', b'i', b'n', b'g', b'o', b'r', b'a']);
@@ -13,40 +12,19 @@ pub const IS_PINGORA: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), [.., 
 /// The engine's name in a configuration.
 pub const ENGINE: &str = if IS_PINGORA { "pingora" } else { "hyper" };
 
-/// A proxy that serves.
-#[derive(Debug)]
-pub enum Serving {
-    /// By hyper.
-    Hyper(proxy::Serving),
-    /// By Pingora.
+/// A door with these settings, and where it listens.
+pub fn open(settings: Settings, upstream_ca: Option<PathBuf>, wiring: &Wiring) -> (SocketAddr, Serving) {
     #[cfg(feature = "pingora")]
-    Pingora(doorward::pingora::Serving),
-}
-
-impl Serving {
-    /// A door with these settings, and where it listens.
-    pub fn open(settings: Settings, upstream_ca: Option<PathBuf>, wiring: &Wiring) -> (SocketAddr, Self) {
-        #[cfg(feature = "pingora")]
-        if IS_PINGORA {
-            let (listening, settings) = by_pingora(settings, upstream_ca);
-            let proxy = doorward::pingora::Proxy::bind(listening, settings).unwrap();
-            let address = proxy.addresses()[0];
-            return (address, Self::Pingora(proxy.serve(wiring).unwrap()));
-        }
-        // The other engine has them in its settings.
-        drop(upstream_ca);
-        let proxy = proxy::Proxy::bind(settings).unwrap();
-        (proxy.addresses()[0], Self::Hyper(proxy.serve(wiring).unwrap()))
+    if IS_PINGORA {
+        let (listening, settings) = by_pingora(settings, upstream_ca);
+        let proxy = doorward::pingora::Proxy::bind(listening, settings).unwrap();
+        let address = proxy.addresses()[0];
+        return (address, proxy.serve(wiring).unwrap());
     }
-
-    /// Lets running answers finish until the deadline.
-    pub async fn stop(self, deadline: Duration) {
-        match self {
-            Self::Hyper(serving) => serving.stop(deadline).await,
-            #[cfg(feature = "pingora")]
-            Self::Pingora(serving) => serving.stop(deadline).await,
-        }
-    }
+    // The other engine has them in its settings.
+    drop(upstream_ca);
+    let proxy = proxy::Proxy::bind(settings).unwrap();
+    (proxy.addresses()[0], proxy.serve(wiring).unwrap())
 }
 
 /// The same settings for the other engine.

@@ -1,0 +1,85 @@
+//! Listeners of doors that serve on threads of their own: every thread has its own on the same port,
+//! and the kernel spreads connections; and the count of the connections that come by them.
+
+use crate::observe::Metrics;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const BACKLOG: i32 = 1024;
+
+/// An address could not be bound.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on `{address}`: {source}")]
+pub struct ListenError {
+    /// The address.
+    pub address: SocketAddr,
+    /// What the system said.
+    pub source: std::io::Error,
+}
+
+/// The listeners of each thread, and the bound addresses.
+pub type Bound = (Vec<Vec<TcpListener>>, Vec<SocketAddr>);
+
+/// Binds each address once per thread. With port 0 the first thread's port is everybody's.
+///
+/// # Errors
+/// When an address cannot be bound.
+pub fn bind(addresses: &[SocketAddr], threads: NonZeroUsize) -> Result<Bound, ListenError> {
+    let mut listeners: Vec<Vec<TcpListener>> = (0..threads.get()).map(|_| Vec::new()).collect();
+    let mut bound = Vec::with_capacity(addresses.len());
+    for &address in addresses {
+        let mut actual = address;
+        for of_thread in &mut listeners {
+            let listener = listener(actual).map_err(|source| ListenError { address, source })?;
+            actual = listener.local_addr().map_err(|source| ListenError { address, source })?;
+            of_thread.push(listener);
+        }
+        bound.push(actual);
+    }
+    Ok((listeners, bound))
+}
+
+fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// One of a door's connections, counted from accept to close.
+pub struct Place {
+    connections: Arc<AtomicUsize>,
+    metrics: Arc<Metrics>,
+}
+
+impl Place {
+    /// Counts a connection.
+    #[must_use]
+    pub fn take(connections: &Arc<AtomicUsize>, metrics: &Arc<Metrics>) -> Self {
+        connections.fetch_add(1, Ordering::Relaxed);
+        metrics.open_connections.inc();
+        Self { connections: Arc::clone(connections), metrics: Arc::clone(metrics) }
+    }
+
+    /// Whether there are more connections than `most`, this one included.
+    #[must_use]
+    pub fn is_beyond(&self, most: usize) -> bool {
+        self.connections.load(Ordering::Relaxed) > most
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+        self.metrics.open_connections.dec();
+    }
+}

@@ -1,0 +1,53 @@
+//! A door that serves on threads of its own, and how it is told to stop.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// A door that serves. Dropping it cuts every connection; `stop` lets running answers finish.
+#[derive(Debug)]
+pub struct Serving {
+    stop: watch::Sender<bool>,
+    ended: mpsc::Receiver<()>,
+    connections: Arc<AtomicUsize>,
+}
+
+/// What a door's threads share of its running; each holds one until it has ended.
+#[derive(Clone)]
+pub struct Running {
+    /// True once no more is to be accepted; an error once running answers are to be cut.
+    pub stopped: watch::Receiver<bool>,
+    /// The connections at the moment, over all threads.
+    pub connections: Arc<AtomicUsize>,
+    _alive: mpsc::Sender<()>,
+}
+
+impl Serving {
+    /// A door that begins to serve.
+    #[must_use]
+    pub fn begin() -> (Self, Running) {
+        let (stop, stopped) = watch::channel(false);
+        let (alive, ended) = mpsc::channel(1);
+        let connections = Arc::new(AtomicUsize::new(0));
+        let running = Running { stopped, connections: Arc::clone(&connections), _alive: alive };
+        (Self { stop, ended, connections }, running)
+    }
+
+    /// Connections that clients hold open.
+    #[must_use]
+    pub fn connections(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.connections)
+    }
+
+    /// Accepts nothing more, lets running answers finish until the deadline, then cuts the rest.
+    pub async fn stop(mut self, deadline: Duration) {
+        self.stop.send_replace(true);
+        // Every thread holds a sender; the channel ends with the last of them.
+        let all_ended = tokio::time::timeout(deadline, self.ended.recv()).await;
+        if all_ended.is_err() {
+            drop(self.stop);
+            self.ended.recv().await;
+        }
+    }
+}
