@@ -95,6 +95,8 @@ impl Answer {
             return Err(unfilterable("a partial answer".to_owned()));
         }
         if is_head || status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
+            // What `GET` would say: its body is decoded.
+            headers.remove(CONTENT_ENCODING);
             return Ok(Self::Empty);
         }
         let coding = read_coding(headers);

@@ -31,6 +31,7 @@ pub fn bind(addresses: &[SocketAddr], threads: NonZeroUsize) -> Result<Bound, Li
     let mut listeners: Vec<Vec<TcpListener>> = (0..threads.get()).map(|_| Vec::new()).collect();
     let mut bound = Vec::with_capacity(addresses.len());
     for &address in addresses {
+        probe(address).map_err(|source| ListenError { address, source })?;
         let mut actual = address;
         for of_thread in &mut listeners {
             let listener = listener(actual).map_err(|source| ListenError { address, source })?;
@@ -42,17 +43,33 @@ pub fn bind(addresses: &[SocketAddr], threads: NonZeroUsize) -> Result<Bound, Li
     Ok((listeners, bound))
 }
 
+/// Fails where another process listens: with the port shared, calls would be spread over both, and over
+/// two configurations.
+fn probe(address: SocketAddr) -> std::io::Result<()> {
+    if address.port() == 0 {
+        return Ok(());
+    }
+    let socket = socket(address)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)
+}
+
 fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = socket(address)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn socket(address: SocketAddr) -> std::io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 /// One of a door's connections, counted from accept to close.
@@ -81,5 +98,19 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.connections.fetch_sub(1, Ordering::Relaxed);
         self.metrics.open_connections.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_doors_do_not_share_an_address_unawares() {
+        let two = NonZeroUsize::new(2).unwrap();
+        let (listeners, addresses) = bind(&["127.0.0.1:0".parse().unwrap()], two).unwrap();
+        assert_eq!(bind(&addresses, two).unwrap_err().source.kind(), std::io::ErrorKind::AddrInUse);
+        drop(listeners);
+        assert!(bind(&addresses, two).is_ok());
     }
 }

@@ -42,6 +42,8 @@ pub(super) struct Shared {
     pub(super) metadata: Metadata,
     /// Whether ext_proc follows ext_authz.
     pub(super) ext_proc: bool,
+    /// The bytes of a request's head.
+    pub(super) head_bytes: usize,
 }
 
 impl Blueprint {

@@ -3,7 +3,7 @@
 
 use crate::authorize::{Refusal, RefusalName};
 use envoy_types::pb::envoy::config::core::v3::HeaderValue as Shown;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 /// A request's head.
@@ -16,6 +16,9 @@ pub(super) struct Head {
     pub(super) scheme: Option<String>,
     pub(super) headers: HeaderMap,
 }
+
+/// What a header has beside its name and its value in HTTP/1.1.
+const LINE_BYTES: usize = 4;
 
 /// What stands in the pseudo-headers.
 #[derive(Default)]
@@ -69,6 +72,27 @@ impl Head {
             return Err(refused("the request has no method or no path"));
         }
         Ok(Self { method, target, authority, scheme: pseudo.scheme, headers })
+    }
+}
+
+impl Head {
+    /// Checks what a head of HTTP/1.1 could be read by in two ways, and its size.
+    ///
+    /// # Errors
+    /// 400 for a length that is not written as lengths are, or twice (threats §1); 431 for a head over `limit` bytes.
+    pub(super) fn check(&self, limit: usize) -> Result<(), Refusal> {
+        let mut lengths = self.headers.get_all(CONTENT_LENGTH).iter();
+        let is_plain = |value: &HeaderValue| matches!(value.as_bytes(), [b'0'] | [b'1'..=b'9', ..]) && value.as_bytes().iter().all(u8::is_ascii_digit);
+        if !lengths.next().is_none_or(is_plain) || lengths.next().is_some() {
+            return Err(refused("the content-length is no plain number"));
+        }
+        let lines = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + LINE_BYTES);
+        let size = self.method.len() + self.target.len() + self.authority.len() + lines.sum::<usize>();
+        if size > limit {
+            let detail = "The request has a longer head than this service accepts.";
+            return Err(Refusal::new(RefusalName::HeadTooLarge, detail, format!("a head of {size} bytes, limit {limit}")));
+        }
+        Ok(())
     }
 }
 
@@ -214,6 +238,22 @@ mod tests {
         }
         assert!(Head::of_attributes(Attributes { path: String::new(), ..attributes() }, shown(&[])).is_err());
         assert!(Head::of_attributes(Attributes { method: String::new(), ..attributes() }, shown(&[])).is_err());
+    }
+
+    #[test]
+    fn a_length_is_written_once_and_plainly() {
+        let check = |lengths: &[&str]| Head::of_request(with(&lengths.iter().map(|text| ("content-length", *text)).collect::<Vec<_>>())).unwrap().check(1000);
+        assert!([&[][..], &["0"], &["10"]].iter().all(|lengths| check(lengths).is_ok()));
+        for odd in [&["010"][..], &["00"], &["+1"], &["-1"], &["1, 1"], &["1", "1"], &[""], &["0x1"], &[" 1"]] {
+            assert_eq!(check(odd).unwrap_err().name, RefusalName::InvalidRequest, "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_head_is_431() {
+        let long = "a".repeat(990);
+        let name = |value: &str| Head::of_request(with(&[("x-long", value)])).unwrap().check(1000).map_err(|refusal| refusal.name);
+        assert_eq!((name(&long[..900]), name(&long)), (Ok(()), Err(RefusalName::HeadTooLarge)));
     }
 
     #[test]

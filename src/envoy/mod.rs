@@ -84,7 +84,12 @@ impl Envoy {
         for listeners in self.listeners {
             let core = core::Blueprint {
                 settings: self.settings.clone(),
-                shared: core::Shared { wiring: wiring.clone(), metadata: metadata.clone(), ext_proc: self.settings.ext_proc },
+                shared: core::Shared {
+                    wiring: wiring.clone(),
+                    metadata: metadata.clone(),
+                    ext_proc: self.settings.ext_proc,
+                    head_bytes: self.settings.limits.request_head_bytes,
+                },
                 running: running.clone(),
             };
             core.start(listeners)?;

@@ -36,7 +36,7 @@ struct Action {
 struct Resource {
     #[serde(rename = "type")]
     entity: String,
-    id: String,
+    id: Option<String>,
     #[serde(default)]
     properties: Properties,
 }
@@ -159,7 +159,7 @@ impl Sitting<'_> {
     /// Whether the subject may; one that is unknown or may not sign in may not.
     fn decide(&self, asked: &Asked) -> Result<bool, String> {
         let subject = asked.subject.as_ref().filter(|subject| !subject.kind.is_empty()).ok_or("`subject` is missing")?;
-        let action = asked.action.as_ref().ok_or("`action` is missing")?;
+        let action = asked.action.as_ref().filter(|action| !action.name.is_empty()).ok_or("`action` is missing")?;
         let resource = asked.resource.as_ref().ok_or("`resource` is missing")?;
         let circumstances = asked.context.clone().unwrap_or_default();
         let id = self.id_of(resource)?;
@@ -200,7 +200,8 @@ impl Sitting<'_> {
         }
         let names =
             self.parts_of(&resource.entity).ok_or_else(|| format!("the parts of a `{}` are not known, give `resource.properties.id`", resource.entity))?;
-        let values: Vec<&str> = resource.id.splitn(names.len(), '/').collect();
+        let id = resource.id.as_deref().ok_or("`resource.id` is missing")?;
+        let values: Vec<&str> = id.splitn(names.len(), '/').collect();
         if values.len() != names.len() || values.iter().any(|value| value.is_empty()) {
             return Err(format!("`resource.id` must be `{}`", names.join("/")));
         }

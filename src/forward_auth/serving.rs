@@ -23,8 +23,9 @@ use tokio::task::JoinSet;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// The least that hyper accepts as a buffer.
 const LEAST_BUFFER: usize = 8192;
-/// What asking proxies may add to the headers of a call.
-const ADDED_HEADERS: usize = 16;
+/// What asking proxies may add to the headers of a call, and room above the call's own limits: what is
+/// beyond those is refused in words that `/auth/nginx` can relay too.
+const ADDED_HEADERS: usize = 64;
 
 /// A door that serves. Dropping it cuts every connection; `stop` lets running answers finish.
 pub struct Serving {
@@ -125,9 +126,9 @@ fn builder(door: &Door) -> http1::Builder {
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_read_timeout)
-        .max_header_size(limits.request_head_bytes)
-        .max_buf_size(limits.request_head_bytes.saturating_mul(2).max(LEAST_BUFFER))
+        .max_header_size(limits.request_head_bytes.saturating_mul(2))
+        .max_buf_size(limits.request_head_bytes.saturating_mul(4).max(LEAST_BUFFER))
         // More than a call may have, so that the refusal is ours and has a body.
-        .max_headers(limits.header_count.saturating_add(ADDED_HEADERS));
+        .max_headers(limits.header_count.saturating_mul(2).saturating_add(ADDED_HEADERS));
     builder
 }

@@ -7,7 +7,7 @@ use crate::door::{Arrival, Ending, MetadataAnswers, Supplies, ask};
 use crate::observe::Outcome;
 use crate::snapshot::World;
 use http::StatusCode;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderValue};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderValue, UPGRADE};
 use std::sync::Arc;
 
 /// The headers that go with the call, if it may pass: who asks.
@@ -30,6 +30,7 @@ pub(super) async fn judge(door: &Door, world: &Arc<World>, original: &Original, 
     let had_body_to_show = supplies.body.is_some();
     let admission = ending.asked(asked, world)?;
     require_possible(&admission, had_body_to_show && !world.settings.observe_only)?;
+    refuse_upgrade(&admission, &original.headers)?;
     let mut headers = HeaderMap::with_capacity(4);
     admission.edit_request(&mut headers);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -53,6 +54,19 @@ fn require_possible(admission: &Admission, depends_on_body: bool) -> Result<(), 
         );
     }
     Ok(())
+}
+
+/// Refuses a change of protocol but on operations that allow it: nothing that follows it is asked about.
+fn refuse_upgrade(admission: &Admission, headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut protocols = headers.get_all(UPGRADE).iter();
+    let is_web_socket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
+    let is_possible = match (protocols.next(), protocols.next()) {
+        (None, _) => true,
+        (Some(protocol), None) => admission.is_upgrade() && is_web_socket(protocol),
+        _ => false,
+    };
+    let reason = "the request wants another protocol, which its operation does not allow";
+    is_possible.then_some(()).ok_or_else(|| Refusal::new(RefusalName::AccessDenied, "This operation does not change the protocol.", reason))
 }
 
 /// What this door can bring: metadata from the upstream, and no body.

@@ -20,7 +20,11 @@ use http::StatusCode;
 use http::header::AUTHORIZATION;
 use request::Received;
 use std::sync::Arc;
+use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
+
+/// The metadata by which an Envoy says whether ext_proc follows.
+const EXT_PROC: &str = "doorward-ext-proc";
 
 /// The service.
 pub(super) struct ExtAuthz(Shared);
@@ -38,8 +42,9 @@ impl Authorization for ExtAuthz {
         let id = draw_id().ok_or_else(|| Status::unavailable("no randomness for decision ids"))?;
         let world = self.0.wiring.world.load();
         let mut ending = Ending::new(&self.0.wiring, Door::ExtAuthz, id);
-        let verdict = match Received::read(request.into_inner()) {
-            Ok(received) => self.judge(&received, &world, &mut ending).await,
+        let follows = self.0.ext_proc && !says_alone(request.metadata());
+        let verdict = match Received::read(request.into_inner(), self.0.head_bytes) {
+            Ok(received) => self.judge(&received, follows, &world, &mut ending).await,
             Err(refusal) => Err(refusal),
         };
         let answer = match verdict {
@@ -57,7 +62,7 @@ impl Authorization for ExtAuthz {
 }
 
 impl ExtAuthz {
-    async fn judge(&self, received: &Received, world: &Arc<World>, ending: &mut Ending) -> Result<CheckResponse, Refusal> {
+    async fn judge(&self, received: &Received, follows: bool, world: &Arc<World>, ending: &mut Ending) -> Result<CheckResponse, Refusal> {
         let head = &received.head;
         let arrival = Arrival {
             door: Door::ExtAuthz,
@@ -73,17 +78,23 @@ impl ExtAuthz {
         let asked: Asked = ask(&self.0.wiring, &arrival, &mut shown).await;
         let told = reply::told(&asked, world);
         let admission = ending.asked(asked, world)?;
-        self.carry_out(&admission, head)?;
-        Ok(reply::admitted(&admission, received, self.0.ext_proc, told))
+        carry_out(&admission, head, follows)?;
+        Ok(reply::admitted(&admission, received, follows, told))
     }
+}
 
-    /// Refuses what this door cannot carry out.
-    fn carry_out(&self, admission: &Admission, head: &Head) -> Result<(), Refusal> {
-        if admission.is_filtered() && !self.0.ext_proc {
-            return Err(cannot("the answer must be filtered, which ext_authz alone cannot do, and `envoy.ext_proc` is not set"));
-        }
-        refuse_upgrade(admission, head)
+/// Whether this Envoy says that its ext_authz stands alone, whatever the configuration says of others: so
+/// its own file makes it say (`initial_metadata`), which no client reaches.
+fn says_alone(metadata: &MetadataMap) -> bool {
+    metadata.get_all(EXT_PROC).iter().any(|value| value != "follows")
+}
+
+/// Refuses what this door cannot carry out.
+fn carry_out(admission: &Admission, head: &Head, follows: bool) -> Result<(), Refusal> {
+    if admission.is_filtered() && !follows {
+        return Err(cannot("the answer must be filtered, which ext_authz alone cannot do, and `envoy.ext_proc` is not set or this Envoy stands alone"));
     }
+    refuse_upgrade(admission, head)
 }
 
 /// What this door can bring: the body that Envoy sent along, and metadata from the upstream.

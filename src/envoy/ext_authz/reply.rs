@@ -70,11 +70,15 @@ pub(super) fn told(asked: &Asked, world: &World) -> Struct {
     told
 }
 
-/// `X-Forwarded-For`, `-Host` and `-Proto` as Envoy knows them, not as the client says.
+/// `X-Forwarded-For`, `-Host` and `-Proto` as Envoy knows them, not as the client says. The last is Envoy's
+/// own header; the scheme of an HTTP/2 request is the client's word.
 fn forward(headers: &mut HeaderMap, received: &Received) {
-    let known = [(FORWARDED_FOR, &received.client), (FORWARDED_PROTO, &received.head.scheme), (FORWARDED_HOST, &Some(received.head.authority.clone()))];
+    let text = |value: &String| HeaderValue::try_from(value).ok();
+    let mut protocols = received.head.headers.get_all(FORWARDED_PROTO).iter();
+    let protocol = protocols.next().filter(|_| protocols.next().is_none()).cloned();
+    let known = [(FORWARDED_FOR, received.client.as_ref().and_then(text)), (FORWARDED_PROTO, protocol), (FORWARDED_HOST, text(&received.head.authority))];
     for (name, value) in known {
-        if let Some(value) = value.as_ref().and_then(|value| HeaderValue::try_from(value).ok()) {
+        if let Some(value) = value {
             headers.insert(name, value);
         }
     }

@@ -22,7 +22,7 @@ impl Received {
     ///
     /// # Errors
     /// A message that shows no acceptable request.
-    pub(super) fn read(message: CheckRequest) -> Result<Self, Refusal> {
+    pub(super) fn read(message: CheckRequest, head_bytes: usize) -> Result<Self, Refusal> {
         let attributes = message.attributes.ok_or_else(|| refused("the check has no attributes"))?;
         let client = attributes.source.and_then(address);
         let request = attributes.request.ok_or_else(|| refused("the check has no request"))?;
@@ -43,6 +43,7 @@ impl Received {
         }
         let partial = head.headers.get_all(PARTIAL_BODY).iter().cloned().collect();
         head.headers.remove(PARTIAL_BODY);
+        head.check(head_bytes)?;
         let body = Body { raw: http.raw_body, text: http.body, size: http.size, is_http1: http.protocol.starts_with("HTTP/1"), partial };
         Ok(Self { head, body, client })
     }

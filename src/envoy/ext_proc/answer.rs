@@ -20,6 +20,9 @@ pub(super) async fn carry(life: &mut Life, admission: Box<Admission>, modes: Mod
         let reason = "the upstream changed the protocol unasked";
         return Err(Refusal::new(RefusalName::UpstreamUnavailable, "The upstream does not answer as it must.", reason).into());
     }
+    if life.wire.is_answer_of_envoy() && status.is_server_error() {
+        return Err(no_answer(status).into());
+    }
     let mut after = before.clone();
     let answer = admission.answer(status, &mut after)?;
     let edits = Edits::between(&before, &after, Values::Raw, |_| true).into_mutation();
@@ -84,6 +87,14 @@ async fn empty(life: &mut Life, mode: BodySendMode) -> Result<(), Halt> {
             Some(_) => return Err(Halt::Order("an answer is not over")),
         };
         life.wire.send(reply).await?;
+    }
+}
+
+/// Envoy's own word for an upstream that gave no answer.
+fn no_answer(status: StatusCode) -> Refusal {
+    match status {
+        StatusCode::GATEWAY_TIMEOUT => Refusal::new(RefusalName::UpstreamTimeout, "The upstream did not answer in time.", "Envoy says 504 for it"),
+        status => Refusal::new(RefusalName::UpstreamUnavailable, "The upstream is not available.", format!("Envoy says {status} for it")),
     }
 }
 

@@ -79,7 +79,6 @@ impl Life {
                 None => return Ok(()),
                 Some(Message::ResponseHeaders(shown)) => return answer::carry(self, admission, modes, shown).await,
                 Some(Message::RequestBody(piece)) if !is_inspected => reply::request_piece(piece.body, piece.end_of_stream, modes.request()),
-                Some(Message::RequestTrailers(trailers)) => reply::request_trailers(&trailers),
                 Some(Message::RequestBody(_)) => return Err(Halt::Order("a body comes twice")),
                 Some(Message::RequestHeaders(_)) => return Err(Halt::Order("a request comes twice")),
                 Some(_) => return Err(Halt::Order("an answer does not begin with its head")),
@@ -92,6 +91,8 @@ impl Life {
     /// body was read.
     async fn admit(&mut self, shown: HttpHeaders) -> Result<(Box<Admission>, bool), Halt> {
         let head = Head::of_request(shown.headers.unwrap_or_default().headers)?;
+        head.check(self.shared.head_bytes)?;
+        self.wire.begin_call();
         self.authorization = head.headers.get(AUTHORIZATION).filter(|_| !self.world.settings.drop_authorization).cloned();
         let arrival = Arrival {
             door: Door::ExtProc,

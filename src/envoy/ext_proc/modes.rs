@@ -47,7 +47,8 @@ impl Modes {
             response_header_mode: HeaderSendMode::Send.into(),
             request_body_mode: request.into(),
             response_body_mode: response.into(),
-            request_trailer_mode: HeaderSendMode::Skip.into(),
+            // They are dropped; a request without any costs nothing by it.
+            request_trailer_mode: HeaderSendMode::Send.into(),
             response_trailer_mode: trailers.into(),
         }
     }

@@ -1,6 +1,7 @@
 //! The two streams of one call: what Envoy shows, message by message, and what it is told.
 
 use super::replies::Sender;
+use super::reply;
 use crate::authorize::Refusal;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Message;
 use envoy_types::pb::envoy::service::ext_proc::v3::{ProcessingRequest, ProcessingResponse, ProtocolConfiguration};
@@ -35,13 +36,15 @@ pub(super) struct Wire {
     sender: Sender,
     /// What Envoy's configuration says; it stands in the first message.
     protocol: Option<ProtocolConfiguration>,
+    /// A request's head was read: from now on its trailers may come, at any time.
+    has_begun: bool,
     /// Where the answer comes from, in Envoy's words, if its configuration lets it say so.
     origin: Option<String>,
 }
 
 impl Wire {
     pub(super) fn new(incoming: Streaming<ProcessingRequest>, sender: Sender) -> Self {
-        Self { incoming, sender, protocol: None, origin: None }
+        Self { incoming, sender, protocol: None, has_begun: false, origin: None }
     }
 
     /// The next message; `None` when Envoy is done.
@@ -60,11 +63,19 @@ impl Wire {
             if let Some(origin) = origin(&message) {
                 self.origin = Some(origin);
             }
-            // A message without a request only tells of flow control.
-            if message.request.is_some() {
-                return Ok(message.request);
+            match message.request {
+                // Trailers of a request are dropped, also when its answer has begun (threats §1).
+                Some(Message::RequestTrailers(trailers)) if self.has_begun => self.send(reply::request_trailers(&trailers)).await?,
+                // A message without a request only tells of flow control.
+                None => {}
+                request => return Ok(request),
             }
         }
+    }
+
+    /// A request's head was read.
+    pub(super) fn begin_call(&mut self) {
+        self.has_begun = true;
     }
 
     /// What Envoy's configuration says of bodies.
