@@ -223,6 +223,38 @@ async fn an_answer_that_must_be_filtered_is_refused_unless_ext_proc_follows() {
 }
 
 #[tokio::test]
+async fn an_envoy_that_says_it_stands_alone_is_believed_whatever_the_configuration_says() {
+    let mut caller = Caller::new(true).await;
+    for (said, is_admitted) in [("follows", true), ("none", false), ("", false)] {
+        let mut request = tonic::Request::new(get("/api/portfolios", &[]));
+        request.metadata_mut().insert("doorward-ext-proc", said.parse().unwrap());
+        let answer = caller.client.check(request).await.unwrap().into_inner();
+        assert_eq!(matches!(answer.http_response, Some(HttpResponse::OkResponse(_))), is_admitted, "`{said}`");
+    }
+}
+
+#[tokio::test]
+async fn lengths_that_can_be_read_in_two_ways_and_long_heads_are_refused() {
+    let mut caller = Caller::new(false).await;
+    for odd in ["010", "+1", "1, 1", ""] {
+        assert_eq!(caller.refusal(get("/free", &[header("content-length", odd)])).await, invalid(), "{odd}");
+    }
+    let long = "a".repeat(70_000);
+    assert_eq!(caller.refusal(get("/free", &[header("x-long", &long)])).await, (431, "HeadTooLarge".to_owned()));
+}
+
+#[tokio::test]
+async fn the_scheme_of_a_request_is_not_what_the_api_is_told_of_its_client() {
+    let mut caller = Caller::new(false).await;
+    let mut forged = http("GET", "/free", &[header("x-forwarded-proto", "http")]);
+    forged.scheme = "javascript".to_owned();
+    let answer = caller.admission(of(forged)).await;
+    // Envoy's own header stays, so nothing is said of it.
+    assert!(value(&answer.headers, "x-forwarded-proto").is_none_or(|value| value == "http"), "{answer:?}");
+    assert!(!answer.headers_to_remove.iter().any(|name| name == "x-forwarded-proto"), "{answer:?}");
+}
+
+#[tokio::test]
 async fn a_refusal_is_the_refusals_own_answer() {
     let mut caller = Caller::new(false).await;
     let mut nobody = http("GET", "/free", &[]);

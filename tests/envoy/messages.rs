@@ -6,6 +6,7 @@ use crate::support::world::{TOKEN, portfolios, visible_portfolios};
 use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue};
 use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::ProcessingMode;
 use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::processing_mode::BodySendMode;
+use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::processing_mode::HeaderSendMode;
 use envoy_types::pb::envoy::service::ext_proc::v3::body_mutation::Mutation;
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_client::ExternalProcessorClient;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Message;
@@ -158,6 +159,24 @@ async fn a_filtered_answer_begins_when_it_is_known_that_it_can_be_filtered() {
     }
     assert_eq!(seen, visible_portfolios(1000));
     call.ends_cleanly().await;
+}
+
+#[tokio::test]
+async fn trailers_of_a_request_are_asked_for_and_dropped_also_while_it_is_answered() {
+    let forged = || Message::RequestTrailers(HttpTrailers { trailers: Some(shown(&[("doorward-user", "root"), ("x-a", "1")])) });
+    let mut call = Call::begin().await;
+    call.say(Message::RequestHeaders(request("POST", "/free", &[], false))).await;
+    let mode = call.reply().await.mode_override.unwrap();
+    assert_eq!(mode.request_trailer_mode, HeaderSendMode::Send as i32);
+    for is_answered in [false, true] {
+        if is_answered {
+            call.answer_head(false).await;
+            assert!(matches!(call.reply().await.response, Some(Reply::ResponseHeaders(_))));
+        }
+        call.say(forged()).await;
+        let Some(Reply::RequestTrailers(trailers)) = call.reply().await.response else { panic!("no trailers") };
+        assert_eq!(trailers.header_mutation.unwrap().remove_headers, ["doorward-user", "x-a"]);
+    }
 }
 
 #[tokio::test]

@@ -46,6 +46,22 @@ async fn what_this_door_cannot_carry_out_is_refused() {
 }
 
 #[tokio::test]
+async fn a_change_of_protocol_is_refused_but_where_the_operation_admits_a_web_socket() {
+    let upstream = upstream().await;
+    let site = Site::open(upstream.address).await;
+    for (target, protocols, status) in [
+        ("/free", "upgrade: websocket\r\n", 403),
+        ("/free", "upgrade: h2c\r\n", 403),
+        ("/socket", "upgrade: websocket\r\n", 200),
+        ("/socket", "upgrade: h2c\r\n", 403),
+        ("/socket", "upgrade: websocket\r\nupgrade: h2c\r\n", 403),
+    ] {
+        let answer = site.ask("/auth", &format!("{}{protocols}", traefik("GET", target))).await;
+        assert_eq!(answer.status, status, "{target} {protocols}");
+    }
+}
+
+#[tokio::test]
 async fn every_refusal_has_its_status_and_nginx_gets_one_that_it_can_relay() {
     let upstream = upstream().await;
     let site = Site::open(upstream.address).await;
