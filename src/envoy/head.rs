@@ -251,9 +251,9 @@ mod tests {
 
     #[test]
     fn a_long_head_is_431() {
-        let long = "a".repeat(990);
+        let (short, long) = ("a".repeat(900), "a".repeat(990));
         let name = |value: &str| Head::of_request(with(&[("x-long", value)])).unwrap().check(1000).map_err(|refusal| refusal.name);
-        assert_eq!((name(&long[..900]), name(&long)), (Ok(()), Err(RefusalName::HeadTooLarge)));
+        assert_eq!((name(&short), name(&long)), (Ok(()), Err(RefusalName::HeadTooLarge)));
     }
 
     #[test]
