@@ -49,9 +49,8 @@ fn probe(address: SocketAddr) -> std::io::Result<()> {
     if address.port() == 0 {
         return Ok(());
     }
-    let socket = socket(address)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)
+    // It never listens: a client that comes in this moment is not taken from the real one.
+    socket(address)?.bind(&address.into())
 }
 
 fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
