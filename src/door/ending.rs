@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// What is known of a call's end so far. When it is dropped, the call is counted and recorded.
 pub struct Ending {
-    wiring: Wiring,
+    wiring: Arc<Wiring>,
     door: Door,
     decision_id: DecisionId,
     deciding: Duration,
@@ -26,9 +26,9 @@ pub struct Ending {
 impl Ending {
     /// A call that has just come. Until it is known better it has failed: its client went away.
     #[must_use]
-    pub fn new(wiring: &Wiring, door: Door, decision_id: DecisionId) -> Self {
+    pub fn new(wiring: &Arc<Wiring>, door: Door, decision_id: DecisionId) -> Self {
         Self {
-            wiring: wiring.clone(),
+            wiring: Arc::clone(wiring),
             door,
             decision_id,
             deciding: Duration::ZERO,

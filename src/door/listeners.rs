@@ -7,8 +7,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const BACKLOG: i32 = 1024;
+/// How long, and how many bytes, a client is listened to that was already answered.
+const FAREWELL: Duration = Duration::from_millis(200);
+const FAREWELL_BYTES: u64 = 16 * 1024;
 
 /// An address could not be bound.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +75,20 @@ fn socket(address: SocketAddr) -> std::io::Result<Socket> {
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
+}
+
+/// Says the last words to a client and closes: it is listened to for a moment, for closing with unread
+/// bytes would reset the connection and lose the answer.
+pub async fn farewell(mut stream: TcpStream, answer: &[u8]) {
+    let said = async {
+        stream.write_all(answer).await?;
+        stream.shutdown().await?;
+        let mut rest = stream.take(FAREWELL_BYTES);
+        let mut sink = [0_u8; 1024];
+        while rest.read(&mut sink).await? > 0 {}
+        Ok::<(), std::io::Error>(())
+    };
+    let _ = tokio::time::timeout(FAREWELL, said).await;
 }
 
 /// One of a door's connections, counted from accept to close.

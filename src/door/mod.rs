@@ -16,7 +16,7 @@ mod tls;
 pub use asking::{Arrival, Asked, Supplies, ask};
 pub use ending::Ending;
 pub use ids::{Ids, draw_id, id_value};
-pub use listeners::{Bound, ListenError, Place, bind};
+pub use listeners::{Bound, ListenError, Place, bind, farewell};
 pub use metadata::{Metadata, MetadataAnswers};
 pub use metadata_cache::{Asker, MetadataCache, MetadataCacheSettings, asker};
 pub use refusing::{DECISION_ID, overloaded, refusal_body, refusal_headers};

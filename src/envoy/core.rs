@@ -38,7 +38,7 @@ pub(super) struct Blueprint {
 /// What every call works with.
 #[derive(Clone)]
 pub(super) struct Shared {
-    pub(super) wiring: Wiring,
+    pub(super) wiring: Arc<Wiring>,
     pub(super) metadata: Metadata,
     /// Whether ext_proc follows ext_authz.
     pub(super) ext_proc: bool,

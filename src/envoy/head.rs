@@ -13,7 +13,6 @@ pub(super) struct Head {
     /// The whole target, with its query.
     pub(super) target: String,
     pub(super) authority: String,
-    pub(super) scheme: Option<String>,
     pub(super) headers: HeaderMap,
 }
 
@@ -52,7 +51,6 @@ impl Head {
             method: pseudo.method.ok_or_else(|| missing(":method"))?,
             target: pseudo.path.ok_or_else(|| missing(":path"))?,
             authority: pseudo.authority.ok_or_else(|| missing(":authority"))?,
-            scheme: pseudo.scheme,
             headers,
         })
     }
@@ -71,7 +69,7 @@ impl Head {
         if method.is_empty() || target.is_empty() {
             return Err(refused("the request has no method or no path"));
         }
-        Ok(Self { method, target, authority, scheme: pseudo.scheme, headers })
+        Ok(Self { method, target, authority, headers })
     }
 }
 

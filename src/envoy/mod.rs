@@ -14,6 +14,7 @@ mod refuse;
 use crate::door::{ListenError, Metadata, Serving, Wiring, bind};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 /// What the services are told by the configuration (interfaces §2).
 #[derive(Clone, Debug)]
@@ -85,7 +86,7 @@ impl Envoy {
             let core = core::Blueprint {
                 settings: self.settings.clone(),
                 shared: core::Shared {
-                    wiring: wiring.clone(),
+                    wiring: Arc::new(wiring.clone()),
                     metadata: metadata.clone(),
                     ext_proc: self.settings.ext_proc,
                     head_bytes: self.settings.limits.request_head_bytes,

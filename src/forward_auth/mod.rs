@@ -55,7 +55,7 @@ pub struct Limits {
 /// The door, shared by all its connections.
 pub(crate) struct Door {
     settings: Settings,
-    wiring: Wiring,
+    wiring: Arc<Wiring>,
     metadata: Metadata,
 }
 
@@ -70,5 +70,5 @@ impl Door {
 /// Serves on these listeners until it is stopped or dropped.
 #[must_use]
 pub fn serve(listeners: Vec<TcpListener>, settings: Settings, wiring: Wiring, metadata: Metadata) -> Serving {
-    serving::start(listeners, Arc::new(Door { settings, wiring, metadata }))
+    serving::start(listeners, Arc::new(Door { settings, wiring: Arc::new(wiring), metadata }))
 }

@@ -3,6 +3,7 @@
 use super::Door;
 use super::original::Original;
 use crate::authorize::{self, Admission, DecisionId, Refusal, RefusalName};
+use crate::door::framing::is_web_socket;
 use crate::door::{Arrival, Ending, MetadataAnswers, Supplies, ask};
 use crate::observe::Outcome;
 use crate::snapshot::World;
@@ -59,7 +60,6 @@ fn require_possible(admission: &Admission, depends_on_body: bool) -> Result<(), 
 /// Refuses a change of protocol but on operations that allow it: nothing that follows it is asked about.
 fn refuse_upgrade(admission: &Admission, headers: &HeaderMap) -> Result<(), Refusal> {
     let mut protocols = headers.get_all(UPGRADE).iter();
-    let is_web_socket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
     let is_possible = match (protocols.next(), protocols.next()) {
         (None, _) => true,
         (Some(protocol), None) => admission.is_upgrade() && is_web_socket(protocol),

@@ -125,7 +125,8 @@ impl Gateway {
             false => Some(Bound::new(&config.proxy, tls.clone())?),
         };
         let envoy = config.envoy.as_ref().map(|section| Envoy::bind(settings::envoy(section, &config.proxy.limits))).transpose()?;
-        let metadata = settings::metadata(&config.proxy)?;
+        let wants_metadata = config.envoy.is_some() || config.forward_auth.is_some();
+        let metadata = wants_metadata.then(|| settings::metadata(&config.proxy)).transpose()?;
         let forward_auth = match &config.forward_auth {
             Some(section) => bind(&section.listen).await?,
             None => Vec::new(),
@@ -153,7 +154,7 @@ impl Gateway {
         let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: WallClock::default() };
         let forward_auth = open_forward_auth(&config, forward_auth, &wiring, metadata.clone());
         let serving = proxy.map(|proxy| proxy.serve(&wiring)).transpose()?;
-        let envoy = envoy.map(|envoy| envoy.serve(&wiring, &metadata)).transpose()?;
+        let envoy = envoy.zip(metadata.as_ref()).map(|(envoy, metadata)| envoy.serve(&wiring, metadata)).transpose()?;
         let connections = serving.as_ref().map_or_else(|| Arc::new(AtomicUsize::new(0)), Serving::connections);
         let state = Admin {
             world: Arc::clone(&world),
@@ -243,11 +244,11 @@ fn open_log(config: &Config, metrics: &Arc<Metrics>, recent: &Arc<Recent>) -> Re
     })
 }
 
-fn open_forward_auth(config: &Config, listeners: Vec<TcpListener>, wiring: &Wiring, metadata: Metadata) -> Option<forward_auth::Serving> {
+fn open_forward_auth(config: &Config, listeners: Vec<TcpListener>, wiring: &Wiring, metadata: Option<Metadata>) -> Option<forward_auth::Serving> {
     let section = config.forward_auth.as_ref().filter(|_| !listeners.is_empty())?;
     let listening = addresses(&listeners).first().copied();
     let settings = settings::forward_auth(section, &config.proxy.limits, listening);
-    Some(forward_auth::serve(listeners, settings, wiring.clone(), metadata))
+    Some(forward_auth::serve(listeners, settings, wiring.clone(), metadata?))
 }
 
 async fn operate(listener: TcpListener, state: Admin) {

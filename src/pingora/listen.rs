@@ -4,12 +4,11 @@
 use super::serving::Shared;
 use super::stream::ClientStream;
 use crate::authorize::{Door, RefusalName};
-use crate::door::{Place, draw_id, overloaded};
+use crate::door::{Place, draw_id, farewell, overloaded};
 use crate::observe::Outcome;
 use pingora_core::apps::ServerApp;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -17,9 +16,6 @@ use tokio_rustls::TlsAcceptor;
 
 /// How long to wait when the process has no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
-/// How long, and how many bytes, an overloaded door listens to a client it has already answered.
-const FAREWELL: Duration = Duration::from_millis(200);
-const FAREWELL_BYTES: u64 = 16 * 1024;
 
 /// Accepts until told to stop; gives the connections that still stand.
 pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) -> JoinSet<()> {
@@ -73,21 +69,12 @@ async fn greet(shared: &Shared, stream: TcpStream) -> Option<ClientStream> {
 }
 
 /// Says 503 and closes. The place is given up first: who is sent away takes none.
-async fn send_away(shared: &Shared, place: Place, mut stream: TcpStream) {
+async fn send_away(shared: &Shared, place: Place, stream: TcpStream) {
     drop(place);
     let door = shared.wiring.metrics.door(Door::Proxy);
     door.count(Outcome::Refused);
     door.refuse(RefusalName::Overloaded);
     let Some(id) = draw_id().filter(|_| shared.tls.is_none()) else { return };
     let answer = overloaded(&shared.wiring.world.load(), id);
-    let farewell = async {
-        stream.write_all(&answer).await?;
-        stream.shutdown().await?;
-        // Closing with unread bytes would reset the connection and lose the answer.
-        let mut rest = stream.take(FAREWELL_BYTES);
-        let mut sink = [0_u8; 1024];
-        while rest.read(&mut sink).await? > 0 {}
-        Ok::<(), std::io::Error>(())
-    };
-    let _ = timeout(FAREWELL, farewell).await;
+    farewell(stream, &answer).await;
 }

@@ -24,11 +24,12 @@ use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The door. Give it to Pingora's `HttpProxy`, or to `http_proxy_service`, with the configuration that
 /// it makes itself.
 pub struct Doorward {
-    pub(super) wiring: Wiring,
+    pub(super) wiring: Arc<Wiring>,
     pub(super) limits: Limits,
     pub(super) metadata: Metadata,
     pub(super) upstreams: Upstreams,
@@ -51,7 +52,15 @@ impl Doorward {
         let Settings { upstreams, upstream_ca, limits, metadata } = settings;
         let (upstream_count, upstreams) = (upstreams.len(), Upstreams::new(&upstreams, limits)?);
         let options = ConnectorOptions::from_server_conf(&serving::server_conf(upstream_ca.as_deref(), upstream_count));
-        Ok(Self { wiring, limits, metadata, upstreams, connections: Connector::new(Some(options)), upstream_ca, upstream_count })
+        Ok(Self {
+            wiring: Arc::new(wiring),
+            limits,
+            metadata,
+            upstreams,
+            connections: Connector::new(Some(options)),
+            upstream_ca,
+            upstream_count,
+        })
     }
 
     /// The configuration that Pingora needs to serve this door: the roots of https upstreams, and how

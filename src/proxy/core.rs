@@ -21,7 +21,8 @@ pub(super) struct Blueprint {
 
 /// What the connections of one thread share.
 pub(super) struct Core {
-    pub(super) wiring: Wiring,
+    /// Its own: every call holds it.
+    pub(super) wiring: Arc<Wiring>,
     pub(super) limits: Limits,
     pub(super) tls: Option<ServerTls>,
     pub(super) upstream: Upstream,
@@ -60,7 +61,7 @@ impl Blueprint {
         let core = Rc::new(Core {
             upstream: Upstream::new(&settings.upstreams, &settings.limits),
             metadata,
-            wiring,
+            wiring: Arc::new(wiring),
             limits: settings.limits,
             tls: settings.tls,
             ids: Ids::new(seed),

@@ -3,19 +3,15 @@
 use super::connection;
 use super::core::Core;
 use crate::authorize::{Door, RefusalName};
-use crate::door::{Place, overloaded};
+use crate::door::{Place, farewell, overloaded};
 use crate::observe::Outcome;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// How long to wait when the process has no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
-/// How long, and how many bytes, an overloaded door listens to a client it has already answered.
-const FAREWELL: Duration = Duration::from_millis(200);
-const FAREWELL_BYTES: u64 = 16 * 1024;
 
 /// Accepts for ever; the task is aborted at shutdown.
 pub(super) async fn accept(core: Rc<Core>, listener: TcpListener) {
@@ -44,7 +40,7 @@ fn admit(core: &Rc<Core>, stream: TcpStream, peer: SocketAddr) {
 }
 
 /// Says 503 and closes. The place is given up first: who is sent away takes none.
-async fn send_away(core: Rc<Core>, place: Place, mut stream: TcpStream) {
+async fn send_away(core: Rc<Core>, place: Place, stream: TcpStream) {
     drop(place);
     let door = core.wiring.metrics.door(Door::Proxy);
     door.count(Outcome::Refused);
@@ -53,14 +49,5 @@ async fn send_away(core: Rc<Core>, place: Place, mut stream: TcpStream) {
         return;
     }
     let answer = overloaded(&core.wiring.world.load(), core.ids.next());
-    let farewell = async {
-        stream.write_all(&answer).await?;
-        stream.shutdown().await?;
-        // Closing with unread bytes would reset the connection and lose the answer.
-        let mut rest = stream.take(FAREWELL_BYTES);
-        let mut sink = [0_u8; 1024];
-        while rest.read(&mut sink).await? > 0 {}
-        Ok::<(), std::io::Error>(())
-    };
-    let _ = tokio::time::timeout(FAREWELL, farewell).await;
+    farewell(stream, &answer).await;
 }

@@ -1,7 +1,7 @@
 //! The answer to a check: OK with the edits of the request, or the refusal's own answer.
 
 use super::request::Received;
-use crate::authorize::{Admission, DecisionId, Refusal};
+use crate::authorize::{Admission, DecisionId, Refusal, is_lookalike};
 use crate::door::{Asked, DECISION_ID, id_value};
 use crate::envoy::edits::{Edits, Values, option, overwriting};
 use crate::envoy::refuse::{Answer, code};
@@ -27,7 +27,7 @@ pub(super) fn admitted(admission: &Admission, received: &Received, ext_proc: boo
     let mut after = before.clone();
     admission.edit_request(&mut after);
     forward(&mut after, received);
-    let edits = Edits::between(before, &after, Values::Text, |name| !ext_proc || is_identity(name));
+    let edits = Edits::between(before, &after, Values::Text, |name| !ext_proc || is_lookalike(name.as_str()));
     let ok = OkHttpResponse {
         headers: edits.set,
         headers_to_remove: edits.removed,
@@ -82,13 +82,6 @@ fn forward(headers: &mut HeaderMap, received: &Received) {
             headers.insert(name, value);
         }
     }
-}
-
-/// Who calls, and what could be taken for it.
-fn is_identity(name: &HeaderName) -> bool {
-    let folded = |byte: u8| if matches!(byte, b'_' | b'.') { b'-' } else { byte };
-    let name: Vec<u8> = name.as_str().bytes().map(folded).collect();
-    name.starts_with(b"doorward-") || name.starts_with(b"x-forwarded-") || name == b"forwarded"
 }
 
 /// Headers of the client's answer. Envoy can add, and not take away: what the upstream says of caching

@@ -37,7 +37,6 @@ impl Received {
         if head.authority.is_empty() {
             return Err(refused("the request has no host"));
         }
-        head.scheme = Some(http.scheme).filter(|scheme| !scheme.is_empty());
         if !is_raw {
             head.headers = apart(head.headers)?;
         }
