@@ -1,6 +1,7 @@
 //! What belongs to one hop only, and what a door that carries calls says of itself towards the
 //! upstream. Framing is never copied: the door's HTTP library writes it anew from the body.
 
+use crate::authorize::{Refusal, RefusalName};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
     UPGRADE,
@@ -40,6 +41,20 @@ impl Visitor {
             scheme: HeaderValue::from_static(if is_tls { "https" } else { "http" }),
         }
     }
+}
+
+/// Checks how long a head is: its first line has these bytes without its blanks; of a header count name,
+/// value, colon, blank and line end.
+///
+/// # Errors
+/// 431 for a head over `limit` bytes (interfaces §6).
+pub fn check_size(line_bytes: usize, headers: &HeaderMap, limit: usize) -> Result<(), Refusal> {
+    let size = line_bytes + headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum::<usize>();
+    if size > limit {
+        let detail = "The request has a longer head than this service accepts.";
+        return Err(Refusal::new(RefusalName::HeadTooLarge, detail, format!("a head of {size} bytes, limit {limit}")));
+    }
+    Ok(())
 }
 
 /// Removes everything that ends at this hop, with what `Connection` names.

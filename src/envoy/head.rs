@@ -2,6 +2,7 @@
 //! says two things, or leaves out what every head has, is refused.
 
 use crate::authorize::{Refusal, RefusalName};
+use crate::door::framing::check_size;
 use envoy_types::pb::envoy::config::core::v3::HeaderValue as Shown;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -15,9 +16,6 @@ pub(super) struct Head {
     pub(super) authority: String,
     pub(super) headers: HeaderMap,
 }
-
-/// What a header has beside its name and its value in HTTP/1.1.
-const LINE_BYTES: usize = 4;
 
 /// What stands in the pseudo-headers.
 #[derive(Default)]
@@ -84,13 +82,7 @@ impl Head {
         if !lengths.next().is_none_or(is_plain) || lengths.next().is_some() {
             return Err(refused("the content-length is no plain number"));
         }
-        let lines = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + LINE_BYTES);
-        let size = self.method.len() + self.target.len() + self.authority.len() + lines.sum::<usize>();
-        if size > limit {
-            let detail = "The request has a longer head than this service accepts.";
-            return Err(Refusal::new(RefusalName::HeadTooLarge, detail, format!("a head of {size} bytes, limit {limit}")));
-        }
-        Ok(())
+        check_size(self.method.len() + self.target.len() + self.authority.len(), &self.headers, limit)
     }
 }
 

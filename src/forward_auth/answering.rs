@@ -6,6 +6,7 @@ use super::original::Original;
 use super::questions::{self, Questions};
 use super::{Door, verdict};
 use crate::authorize::{DecisionId, Refusal, RefusalName};
+use crate::door::framing::check_size;
 use crate::door::{draw_id, refusal_body, refusal_headers};
 use crate::snapshot::World;
 use bytes::Bytes;
@@ -67,6 +68,8 @@ pub(super) async fn answer(door: &Arc<Door>, peer: IpAddr, request: Request<Inco
 async fn answer_call(door: &Door, peer: IpAddr, world: &Arc<World>, id: DecisionId, asked: &Asked<'_>, head: Parts) -> Answer {
     let mut ending = verdict::begin(door, id);
     let read = trusted(door, peer).and_then(|()| require_in_force(world, door.wiring.clock.now())).and_then(|()| read(asked, head));
+    let limit = door.settings.limits.request_head_bytes;
+    let read = read.and_then(|original| check_size(original.method.len() + original.target.len(), &original.headers, limit).map(|()| original));
     let judged = match read {
         Ok(original) => verdict::judge(door, world, &original, &mut ending).await,
         Err(refusal) => Err(refusal),

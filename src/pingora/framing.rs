@@ -3,7 +3,8 @@
 
 use super::presence::Presence;
 use crate::authorize::{Refusal, RefusalName};
-use http::header::{CONTENT_LENGTH, HeaderMap};
+use crate::door::framing::check_size;
+use http::header::CONTENT_LENGTH;
 use pingora_http::RequestHeader;
 
 /// Checks a request's head as far as `authorize` cannot.
@@ -17,12 +18,7 @@ pub(super) fn check(head: &RequestHeader, presence: &Presence, head_bytes: usize
     if let Some(odd) = head.headers.get_all(CONTENT_LENGTH).iter().find(|length| !is_length(length.as_bytes())) {
         return Err(refuse(format!("the content length is {odd:?}")));
     }
-    let size = size(head);
-    if size > head_bytes {
-        let detail = "The request head is longer than this service accepts.";
-        return Err(Refusal::new(RefusalName::HeadTooLarge, detail, format!("{size} bytes, limit {head_bytes}")));
-    }
-    Ok(())
+    check_size(head.method.as_str().len() + head.raw_path().len() + " HTTP/1.1  \r\n".len(), &head.headers, head_bytes)
 }
 
 /// The target's exact bytes as text.
@@ -36,16 +32,6 @@ pub(super) fn target(head: &RequestHeader) -> Result<&str, Refusal> {
 /// Whether this is a length as everybody writes it: digits, none of them a leading zero.
 fn is_length(text: &[u8]) -> bool {
     text == b"0" || (text.first().is_some_and(|first| *first != b'0') && text.iter().all(u8::is_ascii_digit))
-}
-
-/// The head's bytes, near enough: what stands between its words is counted once.
-fn size(head: &RequestHeader) -> usize {
-    let line = head.method.as_str().len() + head.raw_path().len() + " HTTP/1.1  \r\n".len();
-    line + fields(&head.headers)
-}
-
-fn fields(headers: &HeaderMap) -> usize {
-    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum()
 }
 
 fn refuse(reason: impl Into<String>) -> Refusal {

@@ -3,7 +3,7 @@
 use crate::site::{EnvoyProcess, Services};
 use crate::support::client::{Client, request};
 use crate::support::http2;
-use crate::support::upstream::{Upstream, ok, said};
+use crate::support::upstream::{Reply, Upstream, ok, said};
 use crate::support::within;
 use crate::support::world::{TOKEN, portfolios, visible_portfolios};
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 /// Envoy, the services and the API, as they are shipped.
@@ -127,6 +127,40 @@ async fn bodies_are_inspected_and_long_ones_pass_where_they_are_not() {
 }
 
 #[tokio::test]
+async fn bodies_of_http2_are_inspected_beyond_the_window_of_a_stream() {
+    let item = |scope: &str| format!("{{\"id\":{{\"scope\":\"{scope}\",\"code\":\"a\"}},\"x\":\"{}\"}}", "x".repeat(1 << 20));
+    for config in ["envoy.yaml", "ext_authz.yaml"] {
+        let site = Site::new(config, "{}").await;
+        let mut sender = http2::connect(site.envoy.address).await;
+        for (scope, status) in [("US", 200), ("EU", 403)] {
+            let request = Request::post("http://api.example/api/portfolios").header("authorization", format!("Bearer {TOKEN}"));
+            let response = within(sender.send_request(request.body(Full::from(item(scope))).unwrap())).await.unwrap();
+            assert_eq!(response.status(), status, "{config}: {scope}");
+        }
+        assert_eq!(site.upstream.only().body, item("US").into_bytes(), "{config}");
+    }
+}
+
+#[tokio::test]
+async fn an_api_that_cannot_be_reached_or_is_late_is_said_by_name() {
+    let upstream = Upstream::start(|_| Reply::Silence).await;
+    let services = Services::before(upstream.address);
+    let envoy = EnvoyProcess::changed("envoy.yaml", services.address, upstream.address, &[("timeout: 60s", "timeout: 0.3s")]).await;
+    // The answer to an unrestricted caller is Envoy's own.
+    for (target, is_ours) in [("/free", false), ("/api/portfolios", true)] {
+        let answer = Client::connect(envoy.address).await.get(target).await;
+        assert_eq!(answer.status, 504, "{target}");
+        assert!(!is_ours || answer.problem() == "UpstreamTimeout", "{answer:?}");
+    }
+    upstream.kill().await;
+    for (target, statuses) in [("/free", 502..=503), ("/api/portfolios", 502..=502)] {
+        let answer = Client::connect(envoy.address).await.get(target).await;
+        assert!(statuses.contains(&answer.status), "{target}: {answer:?}");
+        assert!(target == "/free" || answer.problem() == "UpstreamUnavailable", "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn two_authorizations_are_refused() {
     for config in ["envoy.yaml", "ext_authz.yaml"] {
         let site = Site::new(config, "{}").await;
@@ -140,7 +174,7 @@ async fn two_authorizations_are_refused() {
 #[tokio::test]
 async fn validators_and_headers_of_the_whole_are_ours() {
     let upstream = Upstream::start(|_| {
-        crate::support::upstream::Reply::Bytes(said(
+        Reply::Bytes(said(
             "content-type: application/json\r\netag: \"a\"\r\nlast-modified: Sat, 21 Nov 2026 12:00:00 GMT\r\ncache-control: public, max-age=60\r\n",
             portfolios(2).as_bytes(),
         ))
@@ -177,7 +211,9 @@ async fn grpc_api() -> (SocketAddr, JoinHandle<()>) {
     let echo = |request: Request<Incoming>| async move {
         assert_eq!(request.headers()["te"], "trailers");
         assert_eq!(request.headers()["doorward-user"], "00u1");
-        let body = request.into_body().collect().await.unwrap().to_bytes();
+        let whole = request.into_body().collect().await.unwrap();
+        assert_eq!(whole.trailers(), None, "trailers of a request end at the door");
+        let body = whole.to_bytes();
         let mut trailers = HeaderMap::new();
         trailers.insert("grpc-status", "0".parse().unwrap());
         let frames = vec![Ok::<_, Infallible>(Frame::data(body)), Ok(Frame::trailers(trailers))];
@@ -207,6 +243,18 @@ async fn grpc_passes_through_with_its_trailers() {
     let whole = within(response.into_body().collect()).await.unwrap();
     assert_eq!(whole.trailers().unwrap()["grpc-status"], "0");
     assert_eq!(whole.to_bytes(), &b"\0\0\0\0\x02hi"[..]);
+    // Trailers of a request may carry headers that nobody judged.
+    let (mut trailing, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(TcpStream::connect(envoy.address).await.unwrap())).await.unwrap();
+    let speaking = tokio::spawn(connection);
+    let forged = HeaderMap::from_iter([("doorward-user".parse().unwrap(), "root".parse().unwrap())]);
+    let frames = vec![Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"\0\0\0\0\x02hi"))), Ok(Frame::trailers(forged))];
+    let request = Request::post("http://api.example/free").header("content-type", "application/grpc").header("te", "trailers");
+    let request = request.header("authorization", format!("Bearer {TOKEN}")).body(StreamBody::new(tonic::codegen::tokio_stream::iter(frames))).unwrap();
+    let response = within(trailing.send_request(request)).await.unwrap();
+    let whole = within(response.into_body().collect()).await.unwrap();
+    assert_eq!(whole.trailers().map(|trailers| trailers["grpc-status"].clone()), Some("0".parse().unwrap()));
+    speaking.abort();
     // To a gRPC client a refusal is a status of gRPC.
     let response = within(sender.send_request(call("other"))).await.unwrap();
     assert_eq!(response.headers()["grpc-status"], "16");

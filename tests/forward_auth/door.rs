@@ -81,6 +81,13 @@ async fn every_refusal_has_its_status_and_nginx_gets_one_that_it_can_relay() {
         assert_eq!((answer.status, answer.header("doorward-error")), (403, Some(name)), "{target}");
         assert_eq!(answer.header("doorward-status"), Some(status.to_string().as_str()));
     }
+    let many: String = (0..101).map(|number| format!("x-a{number}: 1\r\n")).collect();
+    for (headers, limit) in [(many, "many"), (format!("x-a: {}\r\n", "a".repeat(70_000)), "long")] {
+        let answer = site.ask("/auth", &format!("{}{headers}", traefik("GET", "/free"))).await;
+        assert_eq!(answer.status, 431, "{limit}");
+        let answer = site.ask("/auth/nginx", &format!("{}{headers}", nginx("GET", "/free"))).await;
+        assert_eq!((answer.status, answer.header("doorward-status")), (403, Some("431")), "{limit}");
+    }
     let nobody = "x-original-method: GET\r\nx-original-uri: /free\r\n";
     for path in ["/auth", "/auth/nginx"] {
         let answer = site.ask(path, nobody).await;

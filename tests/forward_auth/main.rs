@@ -16,6 +16,8 @@ mod support;
 mod authzen;
 mod cases;
 mod door;
+mod front;
+mod odd_calls;
 mod programs;
 mod proxies;
 mod site;
