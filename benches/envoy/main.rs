@@ -36,6 +36,10 @@ use tokio::task::JoinSet;
 use tonic::codegen::tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUNDS: usize = 3;
 const EACH: Duration = Duration::from_millis(1500);
 /// Calls at once.

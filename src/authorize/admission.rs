@@ -6,7 +6,8 @@ use super::inputs::Inputs;
 use super::plan::{self, Plan};
 use super::record::Record;
 use super::refusal::Refusal;
-use super::{request_headers, response_headers};
+use super::request_headers::{self, RequestEdits};
+use super::response_headers;
 use crate::api_map::Operation;
 use crate::snapshot::World;
 use http::{HeaderMap, StatusCode};
@@ -95,7 +96,13 @@ impl Admission {
     /// bring an answer that cannot be filtered are removed, our own are set (interfaces §6). `Host`
     /// and `X-Forwarded-*` are the door's to set.
     pub fn edit_request(&self, headers: &mut HeaderMap) {
-        request_headers::edit(self, headers);
+        self.request_edits(headers).apply(headers);
+    }
+
+    /// The same, for a door that does not carry the head itself: what is to be changed of it.
+    #[must_use]
+    pub fn request_edits(&self, headers: &HeaderMap) -> RequestEdits {
+        request_headers::edits(self, headers)
     }
 
     /// Takes the head of the upstream's answer, edits its headers in place for the client, and says

@@ -41,7 +41,7 @@ pub use caller::Caller;
 pub use explained::{ExplainedCall, SupposedCall, explain_call};
 pub use record::{KeptRecord, Record};
 pub use refusal::{Refusal, RefusalName};
-pub use request_headers::is_lookalike;
+pub use request_headers::{RequestEdits, is_lookalike};
 pub use trace::{Trace, Traced};
 
 use crate::api_map::{Answering, Match, Operation, PathError};

@@ -29,76 +29,116 @@ pub(super) const HOP_BY_HOP: [HeaderName; 9] = [
 const OVERRIDES: [&str; 7] =
     ["x-http-method-override", "x-http-method", "x-method-override", "x-original-method", "x-original-url", "x-original-uri", "x-rewrite-url"];
 
-pub(super) fn edit(admission: &Admission, headers: &mut HeaderMap) {
-    remove_lookalikes(headers);
-    let is_upgrade = admission.is_upgrade();
-    for name in HOP_BY_HOP.iter().filter(|name| !(is_upgrade && (**name == UPGRADE || **name == CONNECTION))) {
-        headers.remove(name);
+/// What changes of a request's head on its way up. No name stands in both lists.
+#[derive(Debug, Default)]
+pub struct RequestEdits {
+    /// Headers that go, each of which was there.
+    pub removed: Vec<HeaderName>,
+    /// Headers that are set, instead of all that were there by these names. Several values of one name
+    /// stand one behind the other.
+    pub set: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl RequestEdits {
+    /// Sets one value instead of all that were there.
+    pub fn set(&mut self, name: HeaderName, value: HeaderValue) {
+        self.removed.retain(|removed| *removed != name);
+        self.set.push((name, value));
     }
-    if admission.world.settings.drop_authorization {
-        headers.remove(AUTHORIZATION);
-    }
-    if admission.is_filtered() {
-        prepare_for_filter(headers);
-        if admission.reads() {
-            bind_conditions(admission, headers);
+
+    fn remove(&mut self, name: &HeaderName, headers: &HeaderMap) {
+        if headers.contains_key(name) {
+            self.removed.push(name.clone());
         }
     }
-    set_identity(admission, headers);
+
+    /// Changes the head.
+    pub(super) fn apply(self, headers: &mut HeaderMap) {
+        for name in &self.removed {
+            headers.remove(name);
+        }
+        let mut last = None;
+        for (name, value) in self.set {
+            if last.as_ref() == Some(&name) {
+                headers.append(&name, value);
+            } else {
+                headers.insert(&name, value);
+            }
+            last = Some(name);
+        }
+    }
+}
+
+pub(super) fn edits(admission: &Admission, headers: &HeaderMap) -> RequestEdits {
+    let mut edits = RequestEdits { removed: Vec::new(), set: Vec::with_capacity(4) };
+    edits.removed.extend(headers.keys().filter(|name| is_lookalike(name.as_str())).cloned());
+    let is_upgrade = admission.is_upgrade();
+    for name in HOP_BY_HOP.iter().filter(|name| !(is_upgrade && (**name == UPGRADE || **name == CONNECTION))) {
+        edits.remove(name, headers);
+    }
+    if admission.world.settings.drop_authorization {
+        edits.remove(&AUTHORIZATION, headers);
+    }
+    if admission.is_filtered() {
+        prepare_for_filter(&mut edits, headers);
+        if admission.reads() {
+            bind_conditions(admission, &mut edits, headers);
+        }
+    }
+    set_identity(admission, &mut edits);
+    edits
 }
 
 /// A header that an upstream could take for one of ours or a proxy's: compared with `_` and `.`
 /// folded to `-` (threats §3).
 #[must_use]
 pub fn is_lookalike(name: &str) -> bool {
+    let name = name.as_bytes();
     // No name that matters here begins otherwise, so most headers cost one look.
-    if !matches!(name.as_bytes().first(), Some(b'd' | b'x' | b'f' | b'D' | b'X' | b'F')) {
-        return false;
-    }
-    let folded: String = name.chars().map(|character| if matches!(character, '_' | '.') { '-' } else { character.to_ascii_lowercase() }).collect();
-    folded == "forwarded" || folded.starts_with("doorward-") || folded.starts_with("x-forwarded-") || OVERRIDES.contains(&folded.as_str())
-}
-
-fn remove_lookalikes(headers: &mut HeaderMap) {
-    if headers.keys().any(|name| is_lookalike(name.as_str())) {
-        let names: Vec<HeaderName> = headers.keys().filter(|name| is_lookalike(name.as_str())).cloned().collect();
-        for name in names {
-            headers.remove(name);
-        }
+    match name.first() {
+        Some(b'd' | b'D') => begins(name, b"doorward-"),
+        Some(b'f' | b'F') => folds_to(name, b"forwarded"),
+        Some(b'x' | b'X') => begins(name, b"x-forwarded-") || OVERRIDES.iter().any(|word| folds_to(name, word.as_bytes())),
+        _ => false,
     }
 }
 
-fn prepare_for_filter(headers: &mut HeaderMap) {
+fn begins(name: &[u8], prefix: &[u8]) -> bool {
+    name.get(..prefix.len()).is_some_and(|beginning| folds_to(beginning, prefix))
+}
+
+/// Whether this is what a name comes to when case and `_`, `.`, `-` make no difference.
+fn folds_to(name: &[u8], folded: &[u8]) -> bool {
+    let fold = |byte: &u8| if matches!(byte, b'_' | b'.') { b'-' } else { byte.to_ascii_lowercase() };
+    name.len() == folded.len() && name.iter().map(fold).eq(folded.iter().copied())
+}
+
+fn prepare_for_filter(edits: &mut RequestEdits, headers: &HeaderMap) {
     for name in [RANGE, IF_RANGE] {
-        headers.remove(name);
+        edits.remove(&name, headers);
     }
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    edits.set(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
 }
 
 /// Of a call that reads, only conditions on what this caller was shown go up. A call that writes keeps
 /// all of its own: without `If-None-Match: *` a creation would be an overwriting.
-fn bind_conditions(admission: &Admission, headers: &mut HeaderMap) {
-    for name in [IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE] {
-        headers.remove(name);
-    }
-    if !headers.contains_key(IF_NONE_MATCH) {
-        return;
+fn bind_conditions(admission: &Admission, edits: &mut RequestEdits, headers: &HeaderMap) {
+    for name in [IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_NONE_MATCH] {
+        edits.remove(&name, headers);
     }
     let rights = admission.rights();
-    let tags: Vec<HeaderValue> = headers.get_all(IF_NONE_MATCH).iter().filter_map(|list| etag::unbind(list, rights?)).collect();
-    headers.remove(IF_NONE_MATCH);
-    for tag in tags {
-        headers.append(IF_NONE_MATCH, tag);
+    for tag in headers.get_all(IF_NONE_MATCH).iter().filter_map(|list| etag::unbind(list, rights?)) {
+        edits.set(IF_NONE_MATCH, tag);
     }
 }
 
-fn set_identity(admission: &Admission, headers: &mut HeaderMap) {
+fn set_identity(admission: &Admission, edits: &mut RequestEdits) {
     if let Ok(value) = HeaderValue::try_from(admission.decision_id.to_string()) {
-        headers.insert(DECISION_ID, value);
+        edits.set(DECISION_ID, value);
     }
     let Some(inputs) = &admission.inputs else { return };
     if let Ok(value) = HeaderValue::from_bytes(inputs.caller.user_id.as_bytes()) {
-        headers.insert(USER, value);
+        edits.set(USER, value);
     }
     let mut roles = String::new();
     for name in inputs.subject(None).role_names() {
@@ -108,7 +148,7 @@ fn set_identity(admission: &Admission, headers: &mut HeaderMap) {
         roles.push_str(&name);
     }
     if let Ok(value) = HeaderValue::from_bytes(roles.as_bytes()) {
-        headers.insert(ROLES, value);
+        edits.set(ROLES, value);
     }
 }
 
@@ -135,5 +175,25 @@ mod tests {
         for name in ["x-user", "from", "date", "x-forwarded", "doorward", "authorization", "x-request-id"] {
             assert!(!is_lookalike(name), "{name}");
         }
+    }
+
+    #[test]
+    fn edits_replace_what_was_there_and_keep_several_values() {
+        let mut headers: HeaderMap =
+            [("a", "1"), ("b", "2"), ("c", "3"), ("d", "4")].map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).into_iter().collect();
+        headers.append("a", HeaderValue::from_static("again"));
+        let [a, b, e] = ["a", "b", "e"].map(HeaderName::from_static);
+        let mut edits = RequestEdits::default();
+        edits.remove(&a, &headers);
+        edits.remove(&b, &headers);
+        edits.remove(&e, &headers);
+        edits.set(a.clone(), HeaderValue::from_static("5"));
+        edits.set(a.clone(), HeaderValue::from_static("6"));
+        edits.set(e, HeaderValue::from_static("7"));
+        assert_eq!(edits.removed, [b]);
+        edits.apply(&mut headers);
+        let mut left: Vec<String> = headers.iter().map(|(name, value)| format!("{name}={}", value.to_str().unwrap())).collect();
+        left.sort();
+        assert_eq!(left, ["a=5", "a=6", "c=3", "d=4", "e=7"]);
     }
 }

@@ -5,7 +5,7 @@ use super::ext_authz::ExtAuthz;
 use super::ext_proc::ExtProc;
 use super::listen::Incoming;
 use super::{EnvoyError, Limits, Settings};
-use crate::door::{Metadata, Running, Wiring};
+use crate::door::{Metadata, Running, Wiring, draw_id};
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessorServer;
 use std::sync::Arc;
@@ -56,6 +56,8 @@ impl Blueprint {
         };
         let running = self.running.clone();
         let serve = move || {
+            // The first draw seeds this thread's generator, which takes a while.
+            let _ = draw_id();
             runtime.block_on(self.run(listeners));
             // Whatever still runs ends here, and its records are written, before the thread counts as ended.
             drop(runtime);

@@ -1,6 +1,7 @@
 //! What an admission changed of a head, as Envoy's edits: the head before is compared with the head
 //! after. Envoy's own headers stay Envoy's.
 
+use crate::authorize::RequestEdits;
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue as Shown, HeaderValueOption};
 use envoy_types::pb::envoy::service::ext_proc::v3::HeaderMutation;
@@ -28,6 +29,19 @@ pub(super) struct Edits {
 }
 
 impl Edits {
+    /// Of a request, as an admission wants them, but for the headers that are not `wanted`.
+    pub(super) fn of_request(wanted_edits: RequestEdits, values: Values, wanted: impl Fn(&HeaderName) -> bool) -> Self {
+        let is_ours = |name: &HeaderName| !OF_ENVOY.contains(name) && wanted(name);
+        let mut edits = Self { set: Vec::with_capacity(wanted_edits.set.len()), removed: Vec::with_capacity(wanted_edits.removed.len()) };
+        edits.removed.extend(wanted_edits.removed.iter().filter(|name| is_ours(name)).map(|name| name.as_str().to_owned()));
+        for of_one in wanted_edits.set.chunk_by(|(one, _), (other, _)| one == other) {
+            if let Some((name, _)) = of_one.first().filter(|(name, _)| is_ours(name)) {
+                edits.replace(name, of_one.iter().map(|(_, value)| value), values);
+            }
+        }
+        edits
+    }
+
     /// What makes `after` of `before`, but for the headers that are not `wanted`.
     pub(super) fn between(before: &HeaderMap, after: &HeaderMap, values: Values, wanted: impl Fn(&HeaderName) -> bool) -> Self {
         let mut edits = Self::default();

@@ -1,7 +1,7 @@
 //! The answer to a check: OK with the edits of the request, or the refusal's own answer.
 
 use super::request::Received;
-use crate::authorize::{Admission, DecisionId, Refusal, is_lookalike};
+use crate::authorize::{Admission, DecisionId, Refusal, RequestEdits, is_lookalike};
 use crate::door::{Asked, DECISION_ID, id_value};
 use crate::envoy::edits::{Edits, Values, option, overwriting};
 use crate::envoy::refuse::{Answer, code};
@@ -14,7 +14,7 @@ use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
 use envoy_types::pb::google::rpc;
 use http::header::{CACHE_CONTROL, VARY};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 
 /// Rebuilt for the upstream from what Envoy knows of its client.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -23,11 +23,9 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 
 /// OK. Where ext_proc follows, it makes all other edits, from the same headers.
 pub(super) fn admitted(admission: &Admission, received: &Received, ext_proc: bool, told: Struct) -> CheckResponse {
-    let before = &received.head.headers;
-    let mut after = before.clone();
-    admission.edit_request(&mut after);
-    forward(&mut after, received);
-    let edits = Edits::between(before, &after, Values::Text, |name| !ext_proc || is_lookalike(name.as_str()));
+    let mut edits = admission.request_edits(&received.head.headers);
+    forward(&mut edits, received);
+    let edits = Edits::of_request(edits, Values::Text, |name| !ext_proc || is_lookalike(name.as_str()));
     let ok = OkHttpResponse {
         headers: edits.set,
         headers_to_remove: edits.removed,
@@ -72,14 +70,14 @@ pub(super) fn told(asked: &Asked, world: &World) -> Struct {
 
 /// `X-Forwarded-For`, `-Host` and `-Proto` as Envoy knows them, not as the client says. The last is Envoy's
 /// own header; the scheme of an HTTP/2 request is the client's word.
-fn forward(headers: &mut HeaderMap, received: &Received) {
+fn forward(edits: &mut RequestEdits, received: &Received) {
     let text = |value: &String| HeaderValue::try_from(value).ok();
     let mut protocols = received.head.headers.get_all(FORWARDED_PROTO).iter();
     let protocol = protocols.next().filter(|_| protocols.next().is_none()).cloned();
     let known = [(FORWARDED_FOR, received.client.as_ref().and_then(text)), (FORWARDED_PROTO, protocol), (FORWARDED_HOST, text(&received.head.authority))];
     for (name, value) in known {
         if let Some(value) = value {
-            headers.insert(name, value);
+            edits.set(name, value);
         }
     }
 }

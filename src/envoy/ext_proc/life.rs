@@ -15,7 +15,7 @@ use crate::snapshot::World;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Message;
 use envoy_types::pb::envoy::service::ext_proc::v3::{HeaderMutation, HttpHeaders};
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use std::sync::Arc;
 
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -134,15 +134,9 @@ impl Life {
 }
 
 fn request_edits(admission: &Admission, head: &Head) -> HeaderMutation {
-    let mut after: HeaderMap = head.headers.clone();
-    admission.edit_request(&mut after);
-    for name in OF_ENVOY {
-        for value in head.headers.get_all(&name) {
-            after.append(name.clone(), value.clone());
-        }
-    }
+    let mut edits = admission.request_edits(&head.headers);
     if let Ok(host) = HeaderValue::try_from(&head.authority) {
-        after.insert(FORWARDED_HOST, host);
+        edits.set(FORWARDED_HOST, host);
     }
-    Edits::between(&head.headers, &after, Values::Raw, |_| true).into_mutation()
+    Edits::of_request(edits, Values::Raw, |name| !OF_ENVOY.contains(name)).into_mutation()
 }
