@@ -11,6 +11,7 @@ mod metadata;
 mod metadata_cache;
 mod refusing;
 mod serving;
+mod sockets;
 mod tls;
 
 pub use asking::{Arrival, Asked, Supplies, ask};
@@ -21,6 +22,7 @@ pub use metadata::{Metadata, MetadataAnswers};
 pub use metadata_cache::{Asker, MetadataCache, MetadataCacheSettings, asker};
 pub use refusing::{DECISION_ID, overloaded, refusal_body, refusal_headers};
 pub use serving::{Running, Serving};
+pub use sockets::Sockets;
 pub use tls::{ServerTls, TlsError, client_tls};
 
 use crate::observe::clock::WallClock;

@@ -35,11 +35,19 @@ pub struct Serving {
 
 impl Serving {
     /// Accepts nothing more, lets running answers finish until the deadline, then cuts the rest.
-    pub async fn stop(mut self, deadline: Duration) {
+    pub async fn stop(self, deadline: Duration) {
+        self.stop_by(tokio::time::sleep(deadline)).await;
+    }
+
+    /// The same; what comes to its end before the future does is not cut.
+    pub async fn stop_by(mut self, deadline: impl Future<Output = ()>) {
         self.stop.send_replace(true);
         let finished = async { while self.listeners.join_next().await.is_some() {} };
-        // What has not finished by then is cut off.
-        let _ = tokio::time::timeout(deadline, finished).await;
+        tokio::select! {
+            () = finished => {}
+            // What has not finished by then is cut off.
+            () = deadline => {}
+        }
     }
 }
 
