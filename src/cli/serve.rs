@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -30,9 +31,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let manager = ServiceManager::of_this_process().context("the service manager's sockets cannot be used")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        // Told while it starts, it stops at once.
         let (first, second) = told_twice()?;
-        let gateway = Gateway::start_under(config, manager).await?;
+        let mut first = pin!(first);
+        let gateway = tokio::select! {
+            started = Gateway::start_under(config, manager) => started?,
+            () = &mut first => return Ok(ExitCode::SUCCESS),
+        };
         let line = serde_json::json!({ "listening": gateway.listening() });
         writeln!(std::io::stdout(), "{line}")?;
         if gateway.run_until(first, second).await == End::Followed {
