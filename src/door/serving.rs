@@ -5,6 +5,10 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
+/// How long a connection of HTTP/1.1 that is to end waits for a request that may be on its way: one that
+/// is closed under it would be lost.
+pub const PARTING: Duration = Duration::from_secs(1);
+
 /// A door that serves. Dropping it cuts every connection; `stop` lets running answers finish.
 #[derive(Debug)]
 pub struct Serving {

@@ -29,18 +29,18 @@ impl Gateway {
 
     /// The same; once it ends, what still runs is cut as soon as `cut` ends.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>, cut: impl Future<Output = ()>) -> End {
-        let Self { wiring, admin, process, serving, envoy, forward_auth, hand_over, supervisor, operating, mut tasks } = self;
+        let Self { wiring, admin, process, serving, envoy, forward_auth, hand_over, supervisor, mut operators, mut tasks } = self;
         let end = tokio::select! {
             () = shutdown => End::Told,
             () = followed(hand_over.as_ref()) => End::Followed,
         };
         let (hurry, hurried) = watch::channel(false);
         let finish = async {
-            admin.is_stopping.store(true, Ordering::Relaxed);
             if end == End::Followed {
-                // Its socket is the other process's too, which is not stopping.
-                operating.send_replace(true);
+                // Its sockets are the other process's, which is not stopping. Who was let in is answered still.
+                operators.abort_all();
             } else {
+                admin.is_stopping.store(true, Ordering::Relaxed);
                 if let Some(supervisor) = &supervisor {
                     supervisor.stopping();
                 }
@@ -80,6 +80,7 @@ impl Gateway {
             () = finish => {}
             () = hurrying => {}
         }
+        operators.shutdown().await;
         tasks.shutdown().await;
         end
     }

@@ -38,7 +38,6 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use supervisor::Supervisor;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// How long a process that takes over may take to be ready.
@@ -90,6 +89,9 @@ pub enum GatewayError {
     /// Envoy's services could not be started.
     #[error(transparent)]
     Envoy(#[from] EnvoyError),
+    /// The candidate's thread could not be started.
+    #[error("cannot start the thread of the candidate: {0}")]
+    Shadow(std::io::Error),
     /// The operator's door could not be bound.
     #[error("cannot listen on `{address}`: {source}")]
     Listen {
@@ -133,9 +135,9 @@ pub struct Gateway {
     forward_auth: Option<forward_auth::Serving>,
     hand_over: Option<HandOver>,
     supervisor: Option<Arc<Supervisor>>,
-    /// True once the operator's door is to close; an error once the gateway is gone.
-    operating: watch::Sender<bool>,
-    /// Sources, certificates and the operator's door; they end with this.
+    /// The listeners of the operator's door.
+    operators: JoinSet<()>,
+    /// Sources, certificates and what the service manager is told; they end with this.
     tasks: JoinSet<()>,
 }
 
@@ -213,8 +215,9 @@ impl Gateway {
         if let (Some(tls), Some(paths)) = (tls, config.proxy.tls.clone()) {
             tasks.spawn(certificates::keep_fresh(tls, paths));
         }
+        let shadow = sources::start_candidate(&config, &metrics, &mut tasks)?;
         let tokens = Arc::new(Tokens::new(Arc::clone(&keys), Arc::clone(&metrics) as _));
-        let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: WallClock::default() };
+        let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: WallClock::default(), shadow };
         let mut admin = Admin {
             world,
             metrics,
@@ -237,16 +240,13 @@ impl Gateway {
         if let Some(serving) = &serving {
             admin.connections = serving.connections();
         }
-        let (operating, closing) = watch::channel(false);
-        for listener in operators {
-            tasks.spawn(operate(listener, admin.clone(), closing.clone()));
-        }
+        let operators = operators.into_iter().map(|listener| operate(listener, admin.clone())).collect();
         if let Some(supervisor) = supervisor.clone() {
             let admin = admin.clone();
             tasks.spawn(async move { supervisor.follow(admin, manager.watchdog).await });
         }
         farewell::relieve(&config, predecessor, hand_over.as_ref())?;
-        Ok(Self { wiring, admin, process: config.process, serving, envoy, forward_auth, hand_over, supervisor, operating, tasks })
+        Ok(Self { wiring, admin, process: config.process, serving, envoy, forward_auth, hand_over, supervisor, operators, tasks })
     }
 
     /// The bound addresses of every door.
@@ -307,11 +307,8 @@ fn open_forward_auth(config: &Config, listeners: Vec<TcpListener>, wiring: &Wiri
     Some(forward_auth::serve(listeners, settings, wiring.clone(), metadata?))
 }
 
-async fn operate(listener: TcpListener, state: Admin, mut closing: watch::Receiver<bool>) {
-    let closed = async move {
-        let _ = closing.wait_for(|is_closing| *is_closing).await;
-    };
-    if let Err(error) = admin::serve(listener, state, closed).await {
+async fn operate(listener: TcpListener, state: Admin) {
+    if let Err(error) = admin::serve(listener, state, std::future::pending()).await {
         tracing::error!(%error, "the operator's door is closed");
     }
 }

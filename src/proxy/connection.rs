@@ -6,6 +6,7 @@ use super::call::{self, Peer};
 use super::core::Core;
 use super::draining::Guest;
 use super::stream::ClientStream;
+use crate::door::PARTING;
 use crate::door::framing::Visitor;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, StatusCode};
@@ -35,8 +36,6 @@ const STREAMS: u32 = 100;
 const RESET_STREAMS: usize = 20;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long a connection that is asked to leave waits for a request that may be on its way.
-const PARTING: Duration = Duration::from_secs(1);
 /// The least that hyper accepts as a buffer.
 const LEAST_BUFFER: usize = 8192;
 

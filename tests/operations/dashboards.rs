@@ -58,13 +58,18 @@ async fn gateway(folder: &Path, upstream: SocketAddr, keys: SocketAddr) -> Gatew
     listed.push(json!({ "scope": "default", "code": "risk" }));
     std::fs::write(folder.join("map.yaml"), map.to_string()).unwrap();
     std::fs::write(folder.join("snapshot.json"), policies.to_string()).unwrap();
+    // A candidate that shows the other portfolios.
+    policies["policies"][1]["selectors"][0]["idSelectorDefinition"]["identifier"]["scope"] = json!("EU");
+    std::fs::write(folder.join("candidate.json"), policies.to_string()).unwrap();
     let text = format!(
         "[proxy]\nlisten = \"127.0.0.1:0\"\nupstream = \"http://{upstream}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[api]\nmaps = [{:?}]\n\
          [snapshot]\nsource = \"file:{}\"\npoll = \"1s\"\n[decisions]\nsink = \"file:{}\"\nwhen = \"all\"\n\
-         [[issuers]]\nissuer = \"{ISSUER}\"\naudience = [\"{AUDIENCE}\"]\njwks = \"http://{keys}/keys\"\nrefresh = \"1s\"\nrefresh_cooldown = \"1s\"\n",
+         [[issuers]]\nissuer = \"{ISSUER}\"\naudience = [\"{AUDIENCE}\"]\njwks = \"http://{keys}/keys\"\nrefresh = \"1s\"\nrefresh_cooldown = \"1s\"\n\
+         [shadow]\nsnapshot = \"file:{}\"\n",
         folder.join("map.yaml"),
         folder.join("snapshot.json").display(),
         folder.join("decisions.jsonl").display(),
+        folder.join("candidate.json").display(),
     );
     let gateway = Gateway::start(Config::parse("doorward.toml", &text, []).unwrap()).await.unwrap();
     within(gateway.ready()).await;
@@ -140,6 +145,7 @@ async fn shown(prometheus: &Prometheus, panels: &BTreeMap<String, Vec<String>>) 
         ("Properties", "verdict", &["kept", "removed"]),
         ("Bytes through filters", "direction", &["in", "out"]),
         ("Decision log", "result", &["written"]),
+        ("Differences to the candidate", "difference", &["none", "gained", "filter"]),
     ] {
         let series = prometheus.query(&filled(&panels[title][0])).await;
         for value in values {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 const SECRETS: &str = "/run/secrets/doorward/";
+const CACHE: &str = "/var/lib/doorward/";
 
 fn manifests() -> Vec<PathBuf> {
     let files = std::fs::read_dir(project("config/kubernetes")).unwrap().map(|entry| entry.unwrap().path());
@@ -65,7 +66,8 @@ fn every_configuration_in_the_manifests_is_one_of_ours() {
         for (name, text) in map["data"].as_object().unwrap() {
             let text = text.as_str().unwrap();
             let path = folder.path().join(name);
-            std::fs::write(&path, text.replace(SECRETS, &format!("{}/", folder.path().display()))).unwrap();
+            let here = format!("{}/", folder.path().display());
+            std::fs::write(&path, text.replace(SECRETS, &here).replace(CACHE, &here)).unwrap();
             let config = Config::load(&path, []).unwrap_or_else(|error| panic!("{error}"));
             let output = std::process::Command::new(env!("CARGO_BIN_EXE_doorward"))
                 .args(["check", "--config"])

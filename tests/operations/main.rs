@@ -16,6 +16,8 @@ mod handing_over;
 mod life_cycle;
 mod process;
 mod prometheus;
+mod secrets;
+mod shadow;
 mod soak;
 #[path = "../support/mod.rs"]
 mod support;

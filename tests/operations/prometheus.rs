@@ -2,7 +2,7 @@
 //! that the project ships.
 
 use crate::process::free_address;
-use crate::support::client::Client;
+use crate::support::client::{Answer, Client};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -73,13 +73,23 @@ impl Prometheus {
             }
         };
         tokio::time::timeout(Duration::from_secs(60), connects).await.expect("it does not listen");
+        let loads = async {
+            while self.answer("/-/ready").await.status != 200 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), loads).await.expect("it is never ready");
+    }
+
+    async fn answer(&self, path: &str) -> Answer {
+        let mut client = Client::connect(self.address).await;
+        client.send(format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")).await;
+        client.answer().await
     }
 
     /// The answer of its API.
     pub(crate) async fn ask(&self, path: &str) -> Value {
-        let mut client = Client::connect(self.address).await;
-        client.send(format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")).await;
-        let answer = client.answer().await;
+        let answer = self.answer(path).await;
         let value: Value = serde_json::from_slice(&answer.body).unwrap_or_else(|_| panic!("{path}: {} {}", answer.status, answer.text()));
         assert_eq!(value["status"], "success", "{path}: {value}");
         value["data"].clone()
