@@ -20,17 +20,18 @@ cases *FILES='tests/cases/*/*.yaml':
 demo:
     cargo run --locked --release -- demo
 
-# The binary that ships: target/release/doorward.
+# The binary that ships: target/release/doorward; it must stay under 30 MB.
 build:
     cargo build --locked --release
+    test "$(stat -c %s "${CARGO_TARGET_DIR:-target}/release/doorward")" -lt 30000000
+
+# An hour under load with a new snapshot every 5 seconds: no error, no answer of two revisions, flat memory.
+soak SECONDS='3600' RELOAD='5':
+    DOORWARD_SOAK={{SECONDS}},{{RELOAD}} cargo test --locked --profile bench --test operations soak -- --nocapture
 
 # The benches.
 bench *ARGUMENTS:
     cargo bench --locked -- {{ARGUMENTS}}
-
-# The documentation of the code.
-doc:
-    cargo doc --no-deps --locked --open
 
 # Licences, sources, bans, advisories; needs cargo-deny and the network.
 deny:

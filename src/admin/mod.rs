@@ -21,7 +21,7 @@ use serde::Serialize;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 use tokio::net::TcpListener;
 
@@ -42,6 +42,8 @@ pub struct Admin {
     pub listening: Listening,
     /// When the process began to serve.
     pub started: Instant,
+    /// Whether it was told to stop.
+    pub is_stopping: Arc<AtomicBool>,
 }
 
 /// The bound addresses of every door; as JSON, the line that `serve` prints (interfaces §2).
@@ -105,10 +107,14 @@ async fn show_status(State(admin): State<Admin>) -> Json<status::Status> {
 }
 
 impl Admin {
-    /// What is missing before calls can be judged.
-    fn missing(&self, now: Timestamp) -> Vec<&'static str> {
+    /// What is in the way of new calls; nothing when the process is ready.
+    #[must_use]
+    pub fn missing(&self, now: Timestamp) -> Vec<&'static str> {
         let world = self.world.load();
         let mut reasons = Vec::new();
+        if self.is_stopping.load(Ordering::Relaxed) {
+            reasons.push("the process is told to stop");
+        }
         if world.snapshot.policies.revision() == 0 {
             reasons.push("no snapshot is in force");
         } else if !world.snapshot.is_in_force(world.settings.max_staleness, now) {

@@ -5,7 +5,7 @@ use super::call::UpstreamMetadata;
 use super::inputs::Inputs;
 use super::questions::{Asked, Asker, EntityQuestion, MetadataAt};
 use crate::api_map::{Answering, Facts, ItemRule, MetadataSource, ResponseRule};
-use crate::policy::{Dates, Interval};
+use crate::policy::{Dates, Interval, Rights};
 
 /// The plan for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,22 @@ fn reads_all_properties(asker: &Asker<'_>, as_at: Dates) -> bool {
 /// depends on now or on metadata, so that no validator may stand for the answer. It looks at every
 /// policy of the caller, so it is made only where there is a validator.
 pub(super) fn rights(inputs: &Inputs) -> Option<u128> {
+    let (rights, has_metadata) = look(inputs)?;
+    let is_now = |dates: Dates| matches!(dates, Dates::Between(interval) if interval == Interval::at(inputs.now));
+    let depends = rights.depends_on_now
+        || rights.depends_on_metadata && has_metadata
+        || rights.uses_effective && is_now(inputs.effective)
+        || rights.uses_as_at && is_now(inputs.as_at);
+    (!depends).then_some(rights.digest ^ u128::from(inputs.world.maps.fingerprint()))
+}
+
+/// The same digest, whatever it depends on: for the comparison of two worlds at one time.
+pub(super) fn digest(inputs: &Inputs) -> Option<u128> {
+    look(inputs).map(|(rights, _)| rights.digest)
+}
+
+/// What the policies have to say about this answer, and whether its entities have metadata.
+fn look(inputs: &Inputs) -> Option<(Rights, bool)> {
     let fetched = UpstreamMetadata::default();
     let asker = &Asker::new(inputs, inputs.operation()?, &fetched);
     let mut actions: Vec<(&str, &str)> = vec![("Read", "PropertyValue")];
@@ -79,10 +95,5 @@ pub(super) fn rights(inputs: &Inputs) -> Option<u128> {
         }
     }
     let rights = asker.subject.rights(&asker.operation.application, &actions);
-    let is_now = |dates: Dates| matches!(dates, Dates::Between(interval) if interval == Interval::at(inputs.now));
-    let depends = rights.depends_on_now
-        || rights.depends_on_metadata && has_metadata
-        || rights.uses_effective && is_now(inputs.effective)
-        || rights.uses_as_at && is_now(inputs.as_at);
-    (!depends).then_some(rights.digest ^ u128::from(inputs.world.maps.fingerprint()))
+    Some((rights, has_metadata))
 }

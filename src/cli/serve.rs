@@ -1,14 +1,15 @@
 //! `doorward serve`: the data plane; and `doorward health`, which asks it whether it is ready.
 
-use crate::config::{Config, process_environment};
-use crate::gateway::Gateway;
+use crate::config::{Config, ServiceManager, process_environment};
+use crate::gateway::{End, Gateway};
 use anyhow::{Context, Result, bail};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -27,26 +28,65 @@ pub(super) struct HealthArguments {
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = Config::load(&arguments.config, process_environment())?;
     start_log();
+    let manager = ServiceManager::of_this_process().context("the service manager's sockets cannot be used")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let gateway = Gateway::start(config).await?;
+        let (first, second) = told_twice()?;
+        let mut first = pin!(first);
+        let gateway = tokio::select! {
+            started = Gateway::start_under(config, manager) => started?,
+            () = &mut first => return Ok(ExitCode::SUCCESS),
+        };
         let line = serde_json::json!({ "listening": gateway.listening() });
         writeln!(std::io::stdout(), "{line}")?;
-        gateway.run(told_to_stop()?).await;
+        if gateway.run_until(first, second).await == End::Followed {
+            tracing::info!("another process serves in the place of this one");
+        }
         Ok(ExitCode::SUCCESS)
     })
 }
 
 /// Ends at the first SIGTERM or SIGINT.
 pub(super) fn told_to_stop() -> Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+    let mut signals = Signals::new()?;
+    Ok(async move { signals.next().await })
+}
+
+/// What ends at the first SIGTERM or SIGINT, and what ends at the second.
+fn told_twice() -> Result<(impl Future<Output = ()>, impl Future<Output = ()>)> {
+    let mut signals = Signals::new()?;
+    let (told, again) = tokio::sync::oneshot::channel();
+    let first = async move {
+        signals.next().await;
+        let _ = told.send(signals);
+    };
+    let second = async move {
+        match again.await {
+            Ok(mut signals) => signals.next().await,
+            // Whoever ends for another reason is not told twice.
+            Err(_) => std::future::pending().await,
         }
-    })
+    };
+    Ok((first, second))
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// What the sources and doors have to say goes to standard error; `RUST_LOG` chooses how much.

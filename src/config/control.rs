@@ -1,6 +1,6 @@
 //! `[control]`: the control plane.
 
-use super::reader::Section;
+use super::reader::{Section, Shape};
 use super::values::{duration_or, host_url, listen, path, some_text};
 use super::{LateSecret, Secret};
 use crate::token::Algorithm;
@@ -74,7 +74,9 @@ impl Control {
     pub(super) fn read(section: Section<'_>) -> Self {
         let remedy = "write an http or https URL without a path, such as \"https://access.example\"";
         let public_url = section.parsed("public_url", remedy, host_url);
-        let store = section.parsed("store", "write \"sqlite:\" and a path, or a \"postgres://…\" URL", store);
+        // Not shown: there may be a password in it.
+        let unclear = || "is not understood, write \"sqlite:\" and a path, or a \"postgres://…\" URL".to_owned();
+        let store = section.read("store", Shape::Text, |value| value.as_str().and_then(store).ok_or_else(unclear));
         let control = Self {
             listen: listen(&section, "127.0.0.1:9910"),
             public_url,

@@ -37,6 +37,7 @@ impl Config {
             require("snapshot.source".into(), file, has_directory(file));
         }
         self.snapshot.cache.iter().for_each(|file| require("snapshot.cache".into(), file, has_directory(file)));
+        self.process.hand_over.iter().for_each(|file| require("process.hand_over".into(), file, has_directory(file)));
         problems
     }
 }

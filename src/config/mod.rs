@@ -7,6 +7,7 @@ mod environment;
 mod files;
 mod issuers;
 mod observing;
+mod process;
 mod reader;
 mod secret;
 mod sections;
@@ -20,6 +21,7 @@ pub use control::{AccountType, Bootstrap, Control, Store};
 pub use environment::process_environment;
 pub use issuers::{Issuer, case_rules};
 pub use observing::{Decisions, OnFull, Shadow, ShadowMode, Sink, When};
+pub use process::{Process, ServiceManager};
 pub use secret::{LateSecret, Secret};
 pub use sections::{Admin, Api, Engine, Envoy, ForwardAuth, Limits, MetadataCache, Proxy, Snapshot, Tls};
 
@@ -52,6 +54,8 @@ pub struct Config {
     pub control: Option<Control>,
     /// A candidate beside the live snapshot, and the mode.
     pub shadow: Option<Shadow>,
+    /// How the process ends and is followed.
+    pub process: Process,
     file: Box<str>,
 }
 
@@ -163,6 +167,7 @@ impl Config {
             decisions: Decisions::read(&root),
             control: root.section("control").map(Control::read),
             shadow: root.section("shadow").map(Shadow::read),
+            process: Process::read(&root),
             file: reader.file().into(),
         };
         config.require_distinct_addresses(&root);

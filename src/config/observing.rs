@@ -3,7 +3,7 @@
 use super::Config;
 use super::reader::Section;
 use super::values::{path, snapshot_origin, url};
-use crate::sources::SnapshotOrigin;
+use crate::sources::{SnapshotOrigin, SnapshotSource, Surroundings};
 use http::Uri;
 use std::path::PathBuf;
 
@@ -107,6 +107,27 @@ impl Config {
             (None, SnapshotOrigin::File(_)) => return None,
         };
         url(&format!("{}/decisions", base.trim_end_matches('/')))
+    }
+
+    /// Where the candidate comes from, if there is one. A URL is held to what the snapshot's own is held
+    /// to; the bearer is shown to the same server alone.
+    #[must_use]
+    pub fn candidate(&self, surroundings: &Surroundings) -> Option<SnapshotSource> {
+        let origin = self.shadow.as_ref()?.snapshot.clone()?;
+        let live = self.snapshot.as_source(surroundings);
+        let server = |origin: &SnapshotOrigin| match origin {
+            SnapshotOrigin::Http(url) => Some((url.scheme().cloned(), url.authority().cloned())),
+            SnapshotOrigin::File(_) => None,
+        };
+        let of_candidate = server(&origin);
+        let is_same = of_candidate.is_some() && of_candidate == server(&live.origin);
+        Some(SnapshotSource {
+            authorization: live.authorization.filter(|_| is_same),
+            keys: live.keys.filter(|_| of_candidate.is_some()),
+            cache: None,
+            poll: live.poll,
+            origin,
+        })
     }
 
     pub(super) fn require_decisions_url(&self, root: &Section<'_>) {

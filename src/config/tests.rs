@@ -107,6 +107,28 @@ fn tokens_are_signed_by_two_algorithms_alone_and_keys_live_a_day_at_least() {
     assert!(!problem(&control("encryption_key = 'too short'")).contains("too short\'"));
 }
 
+#[test]
+fn the_bearer_is_not_shown_to_a_candidates_other_server() {
+    let surroundings = Surroundings {
+        client: HttpClient::new(Authorities::Native).unwrap(),
+        observer: std::sync::Arc::new(()),
+        clock: || jiff::Timestamp::UNIX_EPOCH,
+    };
+    for (candidate, is_shown) in [
+        ("http://plane:9910/other", true),
+        ("http://plane:9911/snapshot", false),
+        ("https://plane:9910/snapshot", false),
+        ("http://elsewhere/snapshot", false),
+        ("file:candidate.json", false),
+    ] {
+        let text = format!("[snapshot]\nsource = 'http://plane:9910/snapshot'\ntoken = 't'\ncache = 'c'\n[shadow]\nsnapshot = '{candidate}'\n");
+        let source = parse(&text).unwrap().candidate(&surroundings).unwrap();
+        assert_eq!(source.authorization.is_some(), is_shown, "{candidate}");
+        // What was kept on disk is the snapshot in force.
+        assert_eq!(source.cache, None);
+    }
+}
+
 fn is_secret_source(key: &str) -> bool {
     [".file", ".env"].iter().any(|end| key.ends_with(end))
 }

@@ -3,7 +3,7 @@
 
 use super::Wiring;
 use super::metadata::MetadataAnswers;
-use crate::authorize::{Admission, Call, DecisionId, Door, Need, Record, Refusal, RefusalName, Step, UpstreamMetadata, Verdict, authorize};
+use crate::authorize::{Admission, Call, DecisionId, Door, Identity, Need, Record, Refusal, RefusalName, Step, UpstreamMetadata, Verdict, authorize};
 use crate::observe::clock;
 use crate::snapshot::World;
 use http::HeaderMap;
@@ -85,10 +85,14 @@ pub async fn ask(wiring: &Wiring, arrival: &Arrival<'_>, supplies: &mut impl Sup
         deciding += time;
         match step {
             Step::Done(Verdict::Admit(mut admission)) => {
+                note(wiring, arrival, &identity, supplies.body(), metadata);
                 let record = admission.take_record();
                 return Asked { verdict: Ok(admission), record, deciding };
             }
-            Step::Done(Verdict::Refuse(refused)) => return Asked { verdict: Err(refused.refusal), record: Some(refused.record), deciding },
+            Step::Done(Verdict::Refuse(refused)) => {
+                note(wiring, arrival, &identity, supplies.body(), metadata);
+                return Asked { verdict: Err(refused.refusal), record: Some(refused.record), deciding };
+            }
             Step::Need(Need::Body { limit }) => {
                 if let Err(refusal) = supplies.read_body(limit).await {
                     return Asked { verdict: Err(refusal), record: None, deciding };
@@ -103,4 +107,11 @@ pub async fn ask(wiring: &Wiring, arrival: &Arrival<'_>, supplies: &mut impl Sup
     }
     let refusal = Refusal::new(RefusalName::AccessDenied, "Access is denied.", "the call could not be decided");
     Asked { verdict: Err(refusal), record: None, deciding }
+}
+
+/// Leaves a decided call to the candidate, where there is one.
+fn note(wiring: &Wiring, arrival: &Arrival<'_>, identity: &Identity, body: Option<&[u8]>, metadata: UpstreamMetadata) {
+    if let Some(shadow) = &wiring.shadow {
+        shadow.note(arrival, identity, body, metadata);
+    }
 }

@@ -1,6 +1,7 @@
 //! Listeners of doors that serve on threads of their own: every thread has its own on the same port,
 //! and the kernel spreads connections; and the count of the connections that come by them.
 
+use super::Sockets;
 use crate::observe::Metrics;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::{SocketAddr, TcpListener};
@@ -29,24 +30,43 @@ pub struct ListenError {
 /// The listeners of each thread, and the bound addresses.
 pub type Bound = (Vec<Vec<TcpListener>>, Vec<SocketAddr>);
 
-/// Binds each address once per thread. With port 0 the first thread's port is everybody's.
+/// Listens at each address once per thread: by the sockets that were given for it, or by new ones. With
+/// port 0 the first thread's port is everybody's.
 ///
 /// # Errors
 /// When an address cannot be bound.
-pub fn bind(addresses: &[SocketAddr], threads: NonZeroUsize) -> Result<Bound, ListenError> {
+pub fn bind(addresses: &[SocketAddr], threads: NonZeroUsize, sockets: &mut Sockets) -> Result<Bound, ListenError> {
     let mut listeners: Vec<Vec<TcpListener>> = (0..threads.get()).map(|_| Vec::new()).collect();
     let mut bound = Vec::with_capacity(addresses.len());
     for &address in addresses {
-        probe(address).map_err(|source| ListenError { address, source })?;
-        let mut actual = address;
-        for of_thread in &mut listeners {
-            let listener = listener(actual).map_err(|source| ListenError { address, source })?;
-            actual = listener.local_addr().map_err(|source| ListenError { address, source })?;
-            of_thread.push(listener);
+        let (of_address, actual) = listen(address, threads, sockets).map_err(|source| ListenError { address, source })?;
+        for (of_thread, more) in listeners.iter_mut().zip(of_address) {
+            of_thread.extend(more);
         }
         bound.push(actual);
     }
     Ok((listeners, bound))
+}
+
+/// The sockets of one address, and the address with its real port.
+fn listen(address: SocketAddr, threads: NonZeroUsize, sockets: &mut Sockets) -> std::io::Result<(Vec<Vec<TcpListener>>, SocketAddr)> {
+    let (listeners, actual) = match sockets.take(address, threads)? {
+        Some(given) => (given, address),
+        None => open(address, threads)?,
+    };
+    for listener in listeners.iter().flatten() {
+        sockets.keep(listener)?;
+    }
+    Ok((listeners, actual))
+}
+
+fn open(address: SocketAddr, threads: NonZeroUsize) -> std::io::Result<(Vec<Vec<TcpListener>>, SocketAddr)> {
+    probe(address)?;
+    let first = listener(address)?;
+    let actual = first.local_addr()?;
+    let others = (1..threads.get()).map(|_| listener(actual));
+    let all = std::iter::once(Ok(first)).chain(others).map(|listener| Ok(vec![listener?]));
+    Ok((all.collect::<std::io::Result<_>>()?, actual))
 }
 
 /// Fails where another process listens: with the port shared, calls would be spread over both, and over
@@ -127,9 +147,10 @@ mod tests {
     #[test]
     fn two_doors_do_not_share_an_address_unawares() {
         let two = NonZeroUsize::new(2).unwrap();
-        let (listeners, addresses) = bind(&["127.0.0.1:0".parse().unwrap()], two).unwrap();
-        assert_eq!(bind(&addresses, two).unwrap_err().source.kind(), std::io::ErrorKind::AddrInUse);
+        let bind = |addresses: &[SocketAddr]| bind(addresses, two, &mut Sockets::default());
+        let (listeners, addresses) = bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
+        assert_eq!(bind(&addresses).unwrap_err().source.kind(), std::io::ErrorKind::AddrInUse);
         drop(listeners);
-        assert!(bind(&addresses, two).is_ok());
+        assert!(bind(&addresses).is_ok());
     }
 }

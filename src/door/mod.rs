@@ -11,6 +11,8 @@ mod metadata;
 mod metadata_cache;
 mod refusing;
 mod serving;
+mod shadow;
+mod sockets;
 mod tls;
 
 pub use asking::{Arrival, Asked, Supplies, ask};
@@ -20,7 +22,9 @@ pub use listeners::{Bound, ListenError, Place, bind, farewell};
 pub use metadata::{Metadata, MetadataAnswers};
 pub use metadata_cache::{Asker, MetadataCache, MetadataCacheSettings, asker};
 pub use refusing::{DECISION_ID, overloaded, refusal_body, refusal_headers};
-pub use serving::{Running, Serving};
+pub use serving::{PARTING, Running, Serving};
+pub use shadow::Shadow;
+pub use sockets::Sockets;
 pub use tls::{ServerTls, TlsError, client_tls};
 
 use crate::observe::clock::WallClock;
@@ -42,4 +46,6 @@ pub struct Wiring {
     pub log: Arc<DecisionLog>,
     /// The time that calls are judged by.
     pub clock: WallClock,
+    /// A candidate that the same calls are looked at by, once more.
+    pub shadow: Option<Arc<Shadow>>,
 }

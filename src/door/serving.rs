@@ -5,6 +5,10 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
+/// How long a connection of HTTP/1.1 that is to end waits for a request that may be on its way: one that
+/// is closed under it would be lost.
+pub const PARTING: Duration = Duration::from_secs(1);
+
 /// A door that serves. Dropping it cuts every connection; `stop` lets running answers finish.
 #[derive(Debug)]
 pub struct Serving {
@@ -41,11 +45,19 @@ impl Serving {
     }
 
     /// Accepts nothing more, lets running answers finish until the deadline, then cuts the rest.
-    pub async fn stop(mut self, deadline: Duration) {
+    pub async fn stop(self, deadline: Duration) {
+        self.stop_by(tokio::time::sleep(deadline)).await;
+    }
+
+    /// The same; what comes to its end before the future does is not cut.
+    pub async fn stop_by(mut self, deadline: impl Future<Output = ()>) {
         self.stop.send_replace(true);
         // Every thread holds a sender; the channel ends with the last of them.
-        let all_ended = tokio::time::timeout(deadline, self.ended.recv()).await;
-        if all_ended.is_err() {
+        let is_ended = tokio::select! {
+            _ = self.ended.recv() => true,
+            () = deadline => false,
+        };
+        if !is_ended {
             drop(self.stop);
             self.ended.recv().await;
         }

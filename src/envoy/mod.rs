@@ -11,7 +11,7 @@ mod head;
 mod listen;
 mod refuse;
 
-use crate::door::{ListenError, Metadata, Serving, Wiring, bind};
+use crate::door::{ListenError, Metadata, Serving, Sockets, Wiring, bind};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -66,7 +66,15 @@ impl Envoy {
     /// # Errors
     /// When an address cannot be bound.
     pub fn bind(settings: Settings) -> Result<Self, EnvoyError> {
-        let (listeners, addresses) = bind(&settings.listen, settings.threads)?;
+        Self::bind_with(settings, &mut Sockets::default())
+    }
+
+    /// The same, by the sockets that the process was given where there are some.
+    ///
+    /// # Errors
+    /// As `bind`.
+    pub fn bind_with(settings: Settings, sockets: &mut Sockets) -> Result<Self, EnvoyError> {
+        let (listeners, addresses) = bind(&settings.listen, settings.threads, sockets)?;
         Ok(Self { settings, listeners, addresses })
     }
 

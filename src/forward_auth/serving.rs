@@ -4,8 +4,10 @@
 use super::Door;
 use super::answering;
 use crate::authorize::{self, RefusalName};
+use crate::door::PARTING;
 use crate::observe::Outcome;
 use http::Request;
+use http::header::{CONNECTION, HeaderValue};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -35,11 +37,19 @@ pub struct Serving {
 
 impl Serving {
     /// Accepts nothing more, lets running answers finish until the deadline, then cuts the rest.
-    pub async fn stop(mut self, deadline: Duration) {
+    pub async fn stop(self, deadline: Duration) {
+        self.stop_by(tokio::time::sleep(deadline)).await;
+    }
+
+    /// The same; what comes to its end before the future does is not cut.
+    pub async fn stop_by(mut self, deadline: impl Future<Output = ()>) {
         self.stop.send_replace(true);
         let finished = async { while self.listeners.join_next().await.is_some() {} };
-        // What has not finished by then is cut off.
-        let _ = tokio::time::timeout(deadline, finished).await;
+        tokio::select! {
+            () = finished => {}
+            // What has not finished by then is cut off.
+            () = deadline => {}
+        }
     }
 }
 
@@ -100,16 +110,25 @@ impl Entrance {
 /// Serves a connection to its end. Errors end the connection and concern nobody else.
 async fn speak(door: Arc<Door>, stream: TcpStream, peer: IpAddr, place: OwnedSemaphorePermit, mut stopped: watch::Receiver<bool>) {
     let builder = builder(&door);
+    let parting = stopped.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let door = Arc::clone(&door);
-        async move { Ok::<_, Infallible>(answering::answer(&door, peer, request).await) }
+        let (door, parting) = (Arc::clone(&door), parting.clone());
+        async move {
+            let mut answer = answering::answer(&door, peer, request).await;
+            if *parting.borrow() {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         _ = connection.as_mut() => {}
         () = told_to_stop(&mut stopped) => {
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
+            if tokio::time::timeout(PARTING, connection.as_mut()).await.is_err() {
+                connection.as_mut().graceful_shutdown();
+                let _ = connection.await;
+            }
         }
     }
     drop(place);

@@ -2,7 +2,7 @@
 
 use super::{GatewayError, settings};
 use crate::config::{self, Engine};
-use crate::door::{ServerTls, Serving, Wiring};
+use crate::door::{ServerTls, Serving, Sockets, Wiring};
 #[cfg(feature = "pingora")]
 use crate::pingora as pingora_door;
 use crate::proxy;
@@ -22,13 +22,13 @@ impl Bound {
     ///
     /// # Errors
     /// When an address cannot be bound, or the section asks for what the engine does not have.
-    pub(super) fn new(section: &config::Proxy, tls: Option<ServerTls>) -> Result<Self, GatewayError> {
+    pub(super) fn new(section: &config::Proxy, tls: Option<ServerTls>, sockets: &mut Sockets) -> Result<Self, GatewayError> {
         match section.engine {
-            Engine::Hyper => Ok(Self::Hyper(Box::new(proxy::Proxy::bind(settings::proxy(section, tls)?)?))),
+            Engine::Hyper => Ok(Self::Hyper(Box::new(proxy::Proxy::bind_with(settings::proxy(section, tls)?, sockets)?))),
             #[cfg(feature = "pingora")]
             Engine::Pingora => {
                 let (listening, settings) = (settings::pingora_listening(section, tls), settings::pingora_settings(section)?);
-                Ok(Self::Pingora(Box::new(pingora_door::Proxy::bind(listening, settings)?)))
+                Ok(Self::Pingora(Box::new(pingora_door::Proxy::bind_with(listening, settings, sockets)?)))
             }
             #[cfg(not(feature = "pingora"))]
             Engine::Pingora => Err(GatewayError::Unavailable(settings::NO_PINGORA)),

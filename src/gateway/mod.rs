@@ -4,9 +4,13 @@
 
 mod certificates;
 mod engine;
+mod farewell;
+mod hand_over;
 mod settings;
 mod sources;
+mod supervisor;
 
+pub use farewell::End;
 #[cfg(feature = "pingora")]
 pub use settings::pingora_settings;
 pub use settings::unavailable;
@@ -14,28 +18,30 @@ pub use sources::key_sets;
 
 use crate::admin::{self, Admin, Listening};
 use crate::api_map::{ApiMap, MapProblem};
-use crate::config::Config;
-use crate::door::{Metadata, Serving, TlsError, Wiring};
+use crate::config::{Config, Process, ServiceManager};
+use crate::door::{self, ListenError, Metadata, ServerTls, Serving, Sockets, TlsError, Wiring};
 use crate::envoy::{Envoy, EnvoyError};
 use crate::forward_auth;
 use crate::observe::clock::WallClock;
 use crate::observe::{DecisionLog, DecisionLogError, Labels, Metrics, MetricsError, Recent, clock};
 use crate::proxy::ProxyError;
 use crate::snapshot::{World, WorldStore};
-use crate::sources::{KeySets, Tokens};
+use crate::sources::Tokens;
 use engine::Bound;
+use hand_over::HandOver;
 use std::fmt;
-use std::future::Future;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
+use supervisor::Supervisor;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// How long running answers may take to finish when the process is told to stop.
-const FAREWELL: Duration = Duration::from_secs(30);
+/// How long a process that takes over may take to be ready.
+const TAKE_OVER: Duration = Duration::from_secs(60);
 /// How often `ready` looks.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -83,6 +89,9 @@ pub enum GatewayError {
     /// Envoy's services could not be started.
     #[error(transparent)]
     Envoy(#[from] EnvoyError),
+    /// The candidate's thread could not be started.
+    #[error("cannot start the thread of the candidate: {0}")]
+    Shadow(std::io::Error),
     /// The operator's door could not be bound.
     #[error("cannot listen on `{address}`: {source}")]
     Listen {
@@ -91,6 +100,23 @@ pub enum GatewayError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The process that serves, or the place where it is followed, cannot be used.
+    #[error("process.hand_over: `{}`: {source}", path.display())]
+    HandOver {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// What would have been taken over stays with the process that serves.
+    #[error("not ready within {} seconds, the process that serves goes on: {}", TAKE_OVER.as_secs(), .0.join(", "))]
+    NotReady(Vec<&'static str>),
+    /// The service manager passed a socket that no door wants.
+    #[error("the service manager passes a socket that listens at `{0}`, where no door is configured")]
+    Passed(SocketAddr),
+    /// What the service manager gave cannot be used.
+    #[error("the service manager's sockets: {0}")]
+    ServiceManager(std::io::Error),
     /// The metrics could not be set up.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -101,14 +127,52 @@ pub enum GatewayError {
 
 /// Running doors. Dropping it closes them at once; `run` lets running answers finish.
 pub struct Gateway {
-    listening: Listening,
     wiring: Wiring,
-    keys: Arc<KeySets>,
+    admin: Admin,
+    process: Process,
     serving: Option<Serving>,
     envoy: Option<Serving>,
     forward_auth: Option<forward_auth::Serving>,
-    /// Sources, certificates and the operator's door; they end with this.
+    hand_over: Option<HandOver>,
+    supervisor: Option<Arc<Supervisor>>,
+    /// The listeners of the operator's door.
+    operators: JoinSet<()>,
+    /// Sources, certificates and what the service manager is told; they end with this.
     tasks: JoinSet<()>,
+}
+
+/// Doors whose addresses are bound and that do not serve yet.
+struct Doors {
+    proxy: Option<Bound>,
+    envoy: Option<Envoy>,
+    forward_auth: Vec<TcpListener>,
+    admin: Vec<TcpListener>,
+}
+
+impl Doors {
+    fn bind(config: &Config, tls: Option<ServerTls>, sockets: &mut Sockets) -> Result<Self, GatewayError> {
+        Ok(Self {
+            proxy: (!config.proxy.listen.is_empty()).then(|| Bound::new(&config.proxy, tls, sockets)).transpose()?,
+            envoy: match &config.envoy {
+                Some(section) => Some(Envoy::bind_with(settings::envoy(section, &config.proxy.limits), sockets)?),
+                None => None,
+            },
+            forward_auth: match &config.forward_auth {
+                Some(section) => bind(&section.listen, sockets)?,
+                None => Vec::new(),
+            },
+            admin: bind(&config.admin.listen, sockets)?,
+        })
+    }
+
+    fn listening(&self) -> Listening {
+        Listening {
+            proxy: self.proxy.as_ref().map(|proxy| proxy.addresses().to_vec()).unwrap_or_default(),
+            envoy: self.envoy.as_ref().map(|envoy| envoy.addresses().to_vec()).unwrap_or_default(),
+            forward_auth: addresses(&self.forward_auth),
+            admin: addresses(&self.admin),
+        }
+    }
 }
 
 impl Gateway {
@@ -118,20 +182,27 @@ impl Gateway {
     /// # Errors
     /// When an address cannot be bound, a file cannot be used, or a thread cannot be started.
     pub async fn start(config: Config) -> Result<Self, GatewayError> {
+        Self::start_under(config, ServiceManager::default()).await
+    }
+
+    /// The same under a service manager, whose sockets are used where their addresses are configured and
+    /// who is told when the gateway is ready. With `process.hand_over` the sockets of the process that
+    /// serves there are taken over; then nothing is served before calls can be judged.
+    ///
+    /// # Errors
+    /// As `start`; and when the other process or the service manager give what cannot be used.
+    pub async fn start_under(config: Config, manager: ServiceManager) -> Result<Self, GatewayError> {
         settings::require_available(&config)?;
+        let supervisor = manager.notify_socket.as_deref().map(Supervisor::at).transpose().map_err(GatewayError::ServiceManager)?.map(Arc::new);
+        let (predecessor, mut sockets) = farewell::sockets(&config, manager.listeners)?;
         let tls = settings::server_tls(&config.proxy)?;
-        let proxy = match config.proxy.listen.is_empty() {
-            true => None,
-            false => Some(Bound::new(&config.proxy, tls.clone())?),
-        };
-        let envoy = config.envoy.as_ref().map(|section| Envoy::bind(settings::envoy(section, &config.proxy.limits))).transpose()?;
+        let doors = Doors::bind(&config, tls.clone(), &mut sockets)?;
+        if let Some(address) = sockets.untaken().next().filter(|_| predecessor.is_none()) {
+            return Err(GatewayError::Passed(address));
+        }
+        let hand_over = farewell::place(&config, sockets)?;
         let wants_metadata = config.envoy.is_some() || config.forward_auth.is_some();
         let metadata = wants_metadata.then(|| settings::metadata(&config.proxy)).transpose()?;
-        let forward_auth = match &config.forward_auth {
-            Some(section) => bind(&section.listen).await?,
-            None => Vec::new(),
-        };
-        let admin = bind(&config.admin.listen).await?;
         let maps = settings::maps(&config.api.maps)?;
         let metrics = Arc::new(Metrics::new(&labels(&config, &maps))?);
         let recent = Arc::new(Recent::default());
@@ -144,37 +215,44 @@ impl Gateway {
         if let (Some(tls), Some(paths)) = (tls, config.proxy.tls.clone()) {
             tasks.spawn(certificates::keep_fresh(tls, paths));
         }
-        let listening = Listening {
-            proxy: proxy.as_ref().map(|proxy| proxy.addresses().to_vec()).unwrap_or_default(),
-            envoy: envoy.as_ref().map(|envoy| envoy.addresses().to_vec()).unwrap_or_default(),
-            forward_auth: addresses(&forward_auth),
-            admin: addresses(&admin),
-        };
+        let shadow = sources::start_candidate(&config, &metrics, &mut tasks)?;
         let tokens = Arc::new(Tokens::new(Arc::clone(&keys), Arc::clone(&metrics) as _));
-        let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: WallClock::default() };
+        let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: WallClock::default(), shadow };
+        let mut admin = Admin {
+            world,
+            metrics,
+            recent,
+            keys,
+            connections: Arc::new(AtomicUsize::new(0)),
+            listening: doors.listening(),
+            started: clock::monotonic(),
+            is_stopping: Arc::default(),
+        };
+        if predecessor.is_some() {
+            // Until then the other process answers, and better.
+            let in_time = tokio::time::timeout(TAKE_OVER, ready(&admin)).await;
+            in_time.map_err(|_| GatewayError::NotReady(admin.missing(clock::now())))?;
+        }
+        let Doors { proxy, envoy, forward_auth, admin: operators } = doors;
         let forward_auth = open_forward_auth(&config, forward_auth, &wiring, metadata.clone());
         let serving = proxy.map(|proxy| proxy.serve(&wiring)).transpose()?;
         let envoy = envoy.zip(metadata.as_ref()).map(|(envoy, metadata)| envoy.serve(&wiring, metadata)).transpose()?;
-        let connections = serving.as_ref().map_or_else(|| Arc::new(AtomicUsize::new(0)), Serving::connections);
-        let state = Admin {
-            world: Arc::clone(&world),
-            metrics,
-            recent,
-            keys: Arc::clone(&keys),
-            connections,
-            listening: listening.clone(),
-            started: clock::monotonic(),
-        };
-        for listener in admin {
-            tasks.spawn(operate(listener, state.clone()));
+        if let Some(serving) = &serving {
+            admin.connections = serving.connections();
         }
-        Ok(Self { listening, wiring, keys, serving, envoy, forward_auth, tasks })
+        let operators = operators.into_iter().map(|listener| operate(listener, admin.clone())).collect();
+        if let Some(supervisor) = supervisor.clone() {
+            let admin = admin.clone();
+            tasks.spawn(async move { supervisor.follow(admin, manager.watchdog).await });
+        }
+        farewell::relieve(&config, predecessor, hand_over.as_ref())?;
+        Ok(Self { wiring, admin, process: config.process, serving, envoy, forward_auth, hand_over, supervisor, operators, tasks })
     }
 
     /// The bound addresses of every door.
     #[must_use]
     pub fn listening(&self) -> &Listening {
-        &self.listening
+        &self.admin.listening
     }
 
     /// What a door works with that somebody else serves: it judges by the same world, and counts and
@@ -186,49 +264,27 @@ impl Gateway {
 
     /// Waits until calls can be judged: a snapshot is in force and every issuer's keys were tried.
     pub async fn ready(&self) {
-        while self.wiring.world.load().snapshot.policies.revision() == 0 || !self.keys.tried_once() {
-            tokio::time::sleep(LOOK).await;
-        }
+        ready(&self.admin).await;
     }
+}
 
-    /// Serves until the future ends, then lets running answers finish, within 30 seconds.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { wiring, serving, envoy, forward_auth, mut tasks, .. } = self;
-        shutdown.await;
-        // The log is closed by its last holder, who then waits for it: that is to be a door.
-        drop(wiring);
-        let proxy = async {
-            if let Some(serving) = serving {
-                serving.stop(FAREWELL).await;
-            }
-        };
-        let envoy = async {
-            if let Some(serving) = envoy {
-                serving.stop(FAREWELL).await;
-            }
-        };
-        let forward_auth = async {
-            if let Some(serving) = forward_auth {
-                serving.stop(FAREWELL).await;
-            }
-        };
-        tokio::join!(proxy, envoy, forward_auth);
-        tasks.shutdown().await;
+async fn ready(admin: &Admin) {
+    while !admin.missing(clock::now()).is_empty() {
+        tokio::time::sleep(LOOK).await;
     }
 }
 
 impl fmt::Debug for Gateway {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Gateway").field("listening", &self.listening).finish_non_exhaustive()
+        formatter.debug_struct("Gateway").field("listening", &self.admin.listening).finish_non_exhaustive()
     }
 }
 
-async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, GatewayError> {
-    let mut listeners = Vec::with_capacity(addresses.len());
-    for &address in addresses {
-        listeners.push(TcpListener::bind(address).await.map_err(|source| GatewayError::Listen { address, source })?);
-    }
-    Ok(listeners)
+fn bind(addresses: &[SocketAddr], sockets: &mut Sockets) -> Result<Vec<TcpListener>, GatewayError> {
+    let failed = |ListenError { address, source }| GatewayError::Listen { address, source };
+    let (listeners, bound) = door::bind(addresses, NonZeroUsize::MIN, sockets).map_err(failed)?;
+    let of_runtime = listeners.into_iter().flatten().zip(bound);
+    of_runtime.map(|(listener, address)| TcpListener::from_std(listener).map_err(|source| GatewayError::Listen { address, source })).collect()
 }
 
 fn addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {

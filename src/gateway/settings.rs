@@ -37,7 +37,6 @@ pub(super) fn require_available(config: &Config) -> Result<(), GatewayError> {
 pub fn unavailable(config: &Config) -> impl Iterator<Item = &'static str> {
     let asked_for = [
         (config.proxy.engine == config::Engine::Pingora && cfg!(not(feature = "pingora")), NO_PINGORA),
-        (config.shadow.as_ref().is_some_and(|shadow| shadow.snapshot.is_some()), "shadow.snapshot"),
         (config.decisions.sinks.contains(&config::Sink::Otlp), "decisions.sink `otlp`"),
     ];
     asked_for.into_iter().filter(|(is_asked_for, _)| *is_asked_for).map(|(_, what)| what)

@@ -3,7 +3,7 @@
 //! the first second. It never looks a label up on the path of a call, the API map's entities aside.
 
 use super::family::{Family, IssuerMetrics, KEYS_REFRESHES, verdicts};
-use crate::authorize::{Door, RefusalName};
+use crate::authorize::{Difference, Door, RefusalName};
 use crate::sources::SourceObserver;
 use prometheus::{Encoder, Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
 use std::collections::HashMap;
@@ -111,6 +111,7 @@ const SNAPSHOT_LOADS: [&str; 4] = ["ok", "unchanged", "refused", "failed"];
 pub struct Metrics {
     registry: Registry,
     doors: [DoorMetrics; 4],
+    shadow: [IntCounter; Difference::ALL.len()],
     /// The time `authorize` takes.
     pub decision: Histogram,
     /// The time from a request's head to its answer's, without the upstream's.
@@ -146,6 +147,13 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// Counts a call that was compared with what the candidate says of it.
+    pub fn shadow(&self, difference: Difference) {
+        if let Some(counter) = self.shadow.get(difference as usize) {
+            counter.inc();
+        }
+    }
+
     /// Registers everything.
     ///
     /// # Errors
@@ -158,9 +166,6 @@ impl Metrics {
         let items = family.counters("doorward_items_total", "Items of answers, kept and removed.", &["entity", "verdict"])?;
         let log = family.counters("doorward_decision_log_total", "Decision records by result.", &["result"])?;
         let shadow = family.counters("doorward_shadow_total", "Calls that the candidate snapshot would treat otherwise.", &["difference"])?;
-        for difference in ["none", "gained", "lost"] {
-            shadow.with_label_values(&[difference]);
-        }
         family.build_info()?;
         let doors = [Door::Proxy, Door::ExtAuthz, Door::ExtProc, Door::ForwardAuth];
         let filter_bytes = family.counters("doorward_filter_bytes_total", "Bytes read and written by filters.", &["direction"])?;
@@ -169,6 +174,7 @@ impl Metrics {
         let properties = family.counters("doorward_properties_total", "Properties of answers, kept and removed.", &["verdict"])?;
         let issuers = family.issuers(&labels.issuers)?;
         Ok(Self {
+            shadow: Difference::ALL.map(|difference| shadow.with_label_values(&[difference.name()])),
             doors: doors.map(|door| DoorMetrics {
                 outcomes: Outcome::ALL.map(|outcome| requests.with_label_values(&[door.name(), outcome.name()])),
                 refusals: RefusalName::ALL.map(|name| refusals.with_label_values(&[door.name(), name.as_str()])),

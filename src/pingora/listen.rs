@@ -4,12 +4,13 @@
 use super::serving::Shared;
 use super::stream::ClientStream;
 use crate::authorize::{Door, RefusalName};
-use crate::door::{Place, draw_id, farewell, overloaded};
+use crate::door::{PARTING, Place, draw_id, farewell, overloaded};
 use crate::observe::Outcome;
 use pingora_core::apps::ServerApp;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -48,12 +49,18 @@ async fn admit(shared: Arc<Shared>, place: Place, stream: TcpStream) {
     let mut shutdown = shared.shutdown.clone();
     let stream = tokio::select! {
         stream = greet(&shared, stream) => stream,
-        // What has not begun is not worth finishing.
-        _ = shutdown.wait_for(|is_asked| *is_asked) => None,
+        // What has not begun is not worth waiting for.
+        () = parted(&mut shutdown) => None,
     };
     let Some(stream) = stream else { return };
     shared.app.process_new(Box::new(stream), &shared.shutdown).await;
     drop(place);
+}
+
+/// Ends some time after the door is told to stop.
+async fn parted(shutdown: &mut watch::Receiver<bool>) {
+    let _ = shutdown.wait_for(|is_asked| *is_asked).await;
+    tokio::time::sleep(PARTING).await;
 }
 
 /// The stream once its client has begun to speak; nothing when it does not, or not in time.

@@ -2,7 +2,7 @@
 //! threads of its own. It stops as the other engine does: running answers may finish.
 
 use super::{Doorward, PingoraError, Settings, listen};
-use crate::door::{ServerTls, Serving, Wiring, bind, client_tls};
+use crate::door::{ServerTls, Serving, Sockets, Wiring, bind, client_tls};
 use pingora_core::apps::{HttpServerApp, HttpServerOptions};
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::HttpProxy;
@@ -61,8 +61,16 @@ impl Proxy {
     /// # Errors
     /// When an address cannot be bound.
     pub fn bind(listening: Listening, settings: Settings) -> Result<Self, PingoraError> {
+        Self::bind_with(listening, settings, &mut Sockets::default())
+    }
+
+    /// The same, by the sockets that the process was given where there are some.
+    ///
+    /// # Errors
+    /// As `bind`.
+    pub fn bind_with(listening: Listening, settings: Settings, sockets: &mut Sockets) -> Result<Self, PingoraError> {
         // One listener for an address: Pingora's runtime is one for all threads.
-        let (listeners, addresses) = bind(&listening.listen, NonZeroUsize::MIN)?;
+        let (listeners, addresses) = bind(&listening.listen, NonZeroUsize::MIN, sockets)?;
         let listeners = listeners.into_iter().flatten().collect();
         Ok(Self { listening, settings, listeners, addresses })
     }

@@ -6,8 +6,10 @@ use super::call::{self, Peer};
 use super::core::Core;
 use super::draining::Guest;
 use super::stream::ClientStream;
+use crate::door::PARTING;
 use crate::door::framing::Visitor;
-use http::Request;
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
@@ -63,23 +65,27 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let idle = Idle::after(core.limits.header_read_timeout);
+    let is_parting = Rc::new(Cell::new(false));
     let service = {
-        let (core, pulse) = (Rc::clone(core), Rc::clone(&idle.pulse));
+        let (core, pulse, is_parting) = (Rc::clone(core), Rc::clone(&idle.pulse), Rc::clone(&is_parting));
         service_fn(move |request: Request<Incoming>| {
-            let (core, peer, busy) = (Rc::clone(&core), Rc::clone(&peer), pulse.beat());
+            let (core, peer, busy, is_parting) = (Rc::clone(&core), Rc::clone(&peer), pulse.beat(), Rc::clone(&is_parting));
             async move {
-                let answer = call::answer(core, &peer, request).await;
+                let mut answer = call::answer(core, &peer, request).await;
                 drop(busy);
+                if is_parting.get() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
                 Ok::<_, Infallible>(answer)
             }
         })
     };
     let io = TokioIo::new(stream);
     if is_http2 {
-        finish(guest, http2_builder(core).serve_connection(io, service), Some(idle)).await;
+        finish(guest, http2_builder(core).serve_connection(io, service), Leaving::Idle(idle)).await;
     } else {
         // hyper itself limits the time between two requests.
-        finish(guest, http1_builder(core).serve_connection(io, service).with_upgrades(), None).await;
+        finish(guest, http1_builder(core).serve_connection(io, service).with_upgrades(), Leaving::Parting(Parting::new(is_parting))).await;
     }
 }
 
@@ -150,12 +156,12 @@ where
     }
 }
 
-async fn finish<C: Finish>(mut guest: Guest<'_>, connection: C, mut idle: Option<Idle>) {
+async fn finish<C: Finish>(mut guest: Guest<'_>, connection: C, mut leaving: Leaving) {
     let mut connection = pin!(connection);
     let mut is_told = false;
     poll_fn(|context| {
         let is_asked = guest.is_asked_to_leave(context);
-        if !is_told && (is_asked || idle.as_mut().is_some_and(|idle| idle.has_come(context))) {
+        if !is_told && leaving.has_come(is_asked, context) {
             is_told = true;
             connection.as_mut().finish();
         }
@@ -163,6 +169,42 @@ async fn finish<C: Finish>(mut guest: Guest<'_>, connection: C, mut idle: Option
         connection.as_mut().poll(context).map(drop)
     })
     .await;
+}
+
+/// When a connection is told to finish what it is at and to close.
+enum Leaving {
+    /// HTTP/2: at once when asked, for its client is told first what will still be answered; or for its
+    /// place is wanted.
+    Idle(Idle),
+    /// HTTP/1.1: a request may be on its way, and would be lost with a connection that is closed under it.
+    Parting(Parting),
+}
+
+impl Leaving {
+    fn has_come(&mut self, is_asked: bool, context: &mut Context<'_>) -> bool {
+        match self {
+            Self::Idle(idle) => is_asked || idle.has_come(context),
+            Self::Parting(parting) => is_asked && parting.has_come(context),
+        }
+    }
+}
+
+/// Once it is asked to leave, a connection of HTTP/1.1 says so in its next answer, which is its last. If
+/// it is not asked for one in time, it closes without.
+struct Parting {
+    is_begun: Rc<Cell<bool>>,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Parting {
+    fn new(is_begun: Rc<Cell<bool>>) -> Self {
+        Self { is_begun, sleep: None }
+    }
+
+    fn has_come(&mut self, context: &mut Context<'_>) -> bool {
+        self.is_begun.set(true);
+        self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(PARTING))).as_mut().poll(context).is_ready()
+    }
 }
 
 /// The requests of a connection: how many came, and how many still wait for their answer's head.

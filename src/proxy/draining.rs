@@ -1,6 +1,7 @@
 //! The connections of one thread, so that each can be told to finish and the last one be awaited.
 //! Between the first byte and the shutdown it costs a connection one look at a flag per poll.
 
+use crate::door::PARTING;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
@@ -63,14 +64,19 @@ impl Guest<'_> {
         self.draining.is_begun.get()
     }
 
-    /// Works at something that is not worth finishing: `None` when asked to leave.
+    /// Works at something that is not worth waiting for: `None` some time after it was asked to leave.
     pub(super) async fn unless_asked<F: Future>(&mut self, work: F) -> Option<F::Output> {
         let mut work = pin!(work);
+        let mut parting = None;
         poll_fn(|context| {
-            if self.is_asked_to_leave(context) {
-                return Poll::Ready(None);
+            if let Poll::Ready(done) = work.as_mut().poll(context) {
+                return Poll::Ready(Some(done));
             }
-            work.as_mut().poll(context).map(Some)
+            if !self.is_asked_to_leave(context) {
+                return Poll::Pending;
+            }
+            let parting = parting.get_or_insert_with(|| Box::pin(tokio::time::sleep(PARTING)));
+            parting.as_mut().poll(context).map(|()| None)
         })
         .await
     }

@@ -21,7 +21,7 @@ mod upstream;
 pub use crate::door::{ServerTls, TlsError, client_tls};
 pub use upstream::{UpstreamTls, UpstreamUrl};
 
-use crate::door::{ListenError, MetadataCache, MetadataCacheSettings, Serving, Wiring, bind};
+use crate::door::{ListenError, MetadataCache, MetadataCacheSettings, Serving, Sockets, Wiring, bind};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -94,7 +94,15 @@ impl Proxy {
     /// # Errors
     /// When an address cannot be bound.
     pub fn bind(settings: Settings) -> Result<Self, ProxyError> {
-        let (listeners, addresses) = bind(&settings.listen, settings.threads)?;
+        Self::bind_with(settings, &mut Sockets::default())
+    }
+
+    /// The same, by the sockets that the process was given where there are some.
+    ///
+    /// # Errors
+    /// As `bind`.
+    pub fn bind_with(settings: Settings, sockets: &mut Sockets) -> Result<Self, ProxyError> {
+        let (listeners, addresses) = bind(&settings.listen, settings.threads, sockets)?;
         Ok(Self { settings, listeners, addresses })
     }
 

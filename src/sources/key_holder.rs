@@ -231,7 +231,11 @@ pub(super) async fn read_bounded(path: &Path, limit: usize) -> Result<Bytes, Sou
         use std::io::Read;
         let mut content = Vec::new();
         let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        let result = std::fs::File::open(&path).and_then(|file| file.take(most).read_to_end(&mut content));
+        let result = std::fs::File::open(&path).and_then(|file| match file.metadata()?.len() {
+            // Nothing is taken in of what is too large anyway.
+            length if length >= most => Ok(usize::MAX),
+            _ => file.take(most).read_to_end(&mut content),
+        });
         match result {
             Ok(read) if read > limit => Err(SourceError::TooLarge(limit)),
             Ok(_) => Ok(Bytes::from(content)),

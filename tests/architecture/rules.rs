@@ -103,6 +103,8 @@ const KEPT: &[(&[&str], &[&str])] = &[
     (&["tonic"], &["envoy"]),
     (&["envoy_types"], &["envoy"]),
     (&["sqlx"], &["store"]),
+    (&["listenfd"], &["config"]),
+    (&["rustix"], &["gateway"]),
     (&["utoipa"], &["control"]),
     (&["utoipa_axum"], &["control"]),
     (&["maud"], &["control"]),

@@ -64,7 +64,7 @@ impl Services {
         let world = Arc::new(WorldStore::new(plan.world));
         let envoy = Envoy::bind(plan.settings).unwrap();
         let address = envoy.addresses()[0];
-        let serving = envoy.serve(&Wiring { world, tokens, metrics: Arc::clone(&metrics), log, clock: plan.clock }, &metadata(api)).unwrap();
+        let serving = envoy.serve(&Wiring { world, tokens, metrics: Arc::clone(&metrics), log, clock: plan.clock, shadow: None }, &metadata(api)).unwrap();
         Self { address, metrics, serving }
     }
 

@@ -65,7 +65,7 @@ impl Doorward {
         let log = Arc::new(DecisionLog::open(&plan.log, Arc::clone(&metrics)).unwrap());
         let tokens = Arc::new(Tokens::new(plan.keys, Arc::clone(&metrics) as _));
         let world = Arc::new(WorldStore::new(plan.world));
-        let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: plan.clock };
+        let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: plan.clock, shadow: None };
         let (address, serving) = engine::open(plan.settings, plan.upstream_ca, &wiring);
         Self { address, metrics, world, serving, wiring }
     }

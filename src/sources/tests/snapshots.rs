@@ -205,6 +205,15 @@ async fn a_bad_cache_is_refused_like_a_bad_source() {
 }
 
 #[tokio::test]
+async fn a_document_that_is_too_large_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("snapshot.json");
+    // It takes no room on the disk.
+    std::fs::File::create(&path).unwrap().set_len(MAX_SNAPSHOT_BYTES as u64 + 1).unwrap();
+    assert!(matches!(crate::sources::snapshot_cache::read(&path).await, Err(SourceError::TooLarge(MAX_SNAPSHOT_BYTES))));
+}
+
+#[tokio::test]
 async fn a_file_is_taken_again_when_it_changes_whatever_its_revision() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("snapshot.json");

@@ -1,0 +1,121 @@
+//! The candidate beside the policies in force. What was decided is decided once more by both, on a thread
+//! of its own and after the call went on: no verdict waits for it or is changed by it. Where it cannot
+//! keep up it looks at fewer calls.
+
+use super::asking::Arrival;
+use crate::authorize::{Call, DecisionId, Difference, Door, Identity, UpstreamMetadata, authorize};
+use crate::observe::Metrics;
+use crate::snapshot::{Settings, World, WorldStore};
+use bytes::Bytes;
+use http::HeaderMap;
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// How many calls may wait for their second look.
+const QUEUE: usize = 1024;
+/// The longest body that is kept for it.
+const LONGEST_BODY: usize = 64 * 1024;
+
+/// A candidate, and the thread that looks at calls by it. It ends with its last holder.
+#[derive(Debug)]
+pub struct Shadow {
+    candidate: Arc<WorldStore>,
+    metrics: Arc<Metrics>,
+    queue: SyncSender<Seen>,
+}
+
+/// A call that was decided, with all that it was decided by.
+#[derive(Debug)]
+struct Seen {
+    world: Arc<World>,
+    door: Door,
+    decision_id: DecisionId,
+    now: Timestamp,
+    method: Box<str>,
+    target: Box<str>,
+    headers: HeaderMap,
+    authority: Option<Box<str>>,
+    identity: Identity,
+    body: Option<Bytes>,
+    metadata: UpstreamMetadata,
+}
+
+impl Shadow {
+    /// A candidate whose snapshot is published to `candidate`; until one is, nothing is compared.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub fn start(candidate: Arc<WorldStore>, metrics: Arc<Metrics>) -> std::io::Result<Self> {
+        let (queue, seen) = sync_channel(QUEUE);
+        let looking = Looking { candidate: Arc::clone(&candidate), metrics: Arc::clone(&metrics), seen };
+        std::thread::Builder::new().name("shadow".into()).spawn(move || looking.run())?;
+        Ok(Self { candidate, metrics, queue })
+    }
+
+    /// Notes a call that was just decided, for a second look.
+    pub(super) fn note(&self, arrival: &Arrival<'_>, identity: &Identity, body: Option<&[u8]>, metadata: UpstreamMetadata) {
+        if self.candidate.load().snapshot.policies.revision() == 0 {
+            return;
+        }
+        let is_short = body.is_none_or(|body| body.len() <= LONGEST_BODY);
+        let seen = Seen {
+            world: Arc::clone(arrival.world),
+            door: arrival.door,
+            decision_id: arrival.decision_id,
+            now: arrival.now,
+            method: arrival.method.into(),
+            target: arrival.target.into(),
+            headers: arrival.headers.clone(),
+            authority: arrival.authority.map(Into::into),
+            identity: identity.clone(),
+            body: body.filter(|_| is_short).map(Bytes::copy_from_slice),
+            metadata,
+        };
+        if !is_short || self.queue.try_send(seen).is_err() {
+            self.metrics.shadow(Difference::Undecided);
+        }
+    }
+}
+
+struct Looking {
+    candidate: Arc<WorldStore>,
+    metrics: Arc<Metrics>,
+    seen: Receiver<Seen>,
+}
+
+impl Looking {
+    fn run(self) {
+        for seen in self.seen {
+            let (difference, revision) = seen.compare(&self.candidate.load());
+            self.metrics.shadow(difference);
+            if difference != Difference::None {
+                let (id, path) = (seen.decision_id, seen.target.split('?').next().unwrap_or_default());
+                tracing::debug!(decision = %id, candidate = revision, difference = difference.name(), method = %seen.method, path, "the candidate differs");
+            }
+        }
+    }
+}
+
+impl Seen {
+    /// In what the candidate differs, and its revision.
+    fn compare(&self, candidate: &World) -> (Difference, u64) {
+        // Both as if they were enforced, and neither too old: only the policies are compared.
+        let settings = Arc::new(Settings { observe_only: false, max_staleness: None, ..Settings::clone(&self.world.settings) });
+        let enforcing =
+            |world: &World| Arc::new(World { snapshot: Arc::clone(&world.snapshot), maps: Arc::clone(&self.world.maps), settings: Arc::clone(&settings) });
+        let call = Call {
+            door: self.door,
+            decision_id: self.decision_id,
+            method: &self.method,
+            target: &self.target,
+            headers: &self.headers,
+            authority: self.authority.as_deref(),
+            identity: &self.identity,
+            body: self.body.as_deref(),
+            metadata: &self.metadata,
+        };
+        let by = |world: &World| authorize(&enforcing(world), &call, self.now);
+        (Difference::between(&by(&self.world), &by(candidate)), candidate.snapshot.policies.revision())
+    }
+}
