@@ -5,6 +5,7 @@ use super::body::AnswerBody;
 use super::call::{self, Peer};
 use super::core::Core;
 use super::draining::Guest;
+use super::pace::{Pace, PaceWatch, PacedBody};
 use super::stream::ClientStream;
 use crate::door::framing::Visitor;
 use http::Request;
@@ -20,7 +21,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -30,8 +31,15 @@ use tokio_rustls::TlsAcceptor;
 /// hyper's own limit on header fields, which it keeps on the stack.
 const USUAL_HEADER_COUNT: usize = 100;
 const STREAMS: u32 = 100;
-/// Streams that a client may reset before it is taken for an attack.
+/// Streams that a client may reset before they were looked at, until it is taken for an attack; and
+/// those that may end by errors of its own.
 const RESET_STREAMS: usize = 20;
+const FAULTY_STREAMS: usize = 100;
+/// Of request bodies, in bytes, that may wait here unread, of a stream and of a connection.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// Of an answer, in bytes, that may wait here for its client.
+const SEND_BUFFER: usize = 64 * 1024;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The least that hyper accepts as a buffer.
@@ -44,7 +52,7 @@ pub(super) async fn serve(core: &Rc<Core>, stream: TcpStream, address: SocketAdd
     let patience = core.limits.header_read_timeout;
     let Some(tls) = &core.tls else {
         let peer = Rc::new(Peer::new(address, false, Arc::clone(&linger)));
-        let mut stream = ClientStream::new(stream, linger);
+        let mut stream = ClientStream::new(stream, linger, core.limits.client_write_timeout);
         if let Some(Ok(Ok(has_preface))) = guest.unless_asked(timeout(patience, stream.has_preface())).await {
             speak(core, guest, stream, peer, has_preface).await;
         }
@@ -54,7 +62,7 @@ pub(super) async fn serve(core: &Rc<Core>, stream: TcpStream, address: SocketAdd
     if let Some(Ok(Ok(stream))) = guest.unless_asked(timeout(patience, handshake)).await {
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let peer = Rc::new(Peer::new(address, true, Arc::clone(&linger)));
-        speak(core, guest, ClientStream::new(stream, linger), peer, is_http2).await;
+        speak(core, guest, ClientStream::new(stream, linger, core.limits.client_write_timeout), peer, is_http2).await;
     }
 }
 
@@ -62,25 +70,40 @@ async fn speak<S>(core: &Rc<Core>, guest: Guest<'_>, stream: ClientStream<S>, pe
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let idle = Idle::after(core.limits.header_read_timeout);
+    let io = TokioIo::new(stream);
+    if is_http2 {
+        return speak_http2(core, guest, io, peer).await;
+    }
     let service = {
-        let (core, pulse) = (Rc::clone(core), Rc::clone(&idle.pulse));
+        let core = Rc::clone(core);
         service_fn(move |request: Request<Incoming>| {
-            let (core, peer, busy) = (Rc::clone(&core), Rc::clone(&peer), pulse.beat());
+            let (core, peer) = (Rc::clone(&core), Rc::clone(&peer));
+            async move { Ok::<_, Infallible>(call::answer(core, &peer, request).await) }
+        })
+    };
+    // hyper itself limits the time between two requests, and the stream the time of an answer.
+    finish(guest, http1_builder(core).serve_connection(io, service).with_upgrades(), None).await;
+}
+
+async fn speak_http2<S>(core: &Rc<Core>, guest: Guest<'_>, io: TokioIo<ClientStream<S>>, peer: Rc<Peer>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let idle = Idle::after(core.limits.header_read_timeout);
+    let pace = Rc::new(Pace::new(core.limits.client_write_timeout));
+    let service = {
+        let (core, pulse, pace) = (Rc::clone(core), Rc::clone(&idle.pulse), Rc::clone(&pace));
+        service_fn(move |request: Request<Incoming>| {
+            let (core, peer, busy, pace) = (Rc::clone(&core), Rc::clone(&peer), pulse.beat(), Rc::clone(&pace));
             async move {
                 let answer = call::answer(core, &peer, request).await;
                 drop(busy);
-                Ok::<_, Infallible>(answer)
+                Ok::<_, Infallible>(answer.map(|body| pace.keep(body)))
             }
         })
     };
-    let io = TokioIo::new(stream);
-    if is_http2 {
-        finish(guest, http2_builder(core).serve_connection(io, service), Some(idle)).await;
-    } else {
-        // hyper itself limits the time between two requests.
-        finish(guest, http1_builder(core).serve_connection(io, service).with_upgrades(), None).await;
-    }
+    let watched = Watched { idle, pace: PaceWatch::new(pace) };
+    finish(guest, http2_builder(core).serve_connection(io, service), Some(watched)).await;
 }
 
 fn http1_builder(core: &Core) -> http1::Builder {
@@ -104,6 +127,10 @@ fn http2_builder(core: &Core) -> http2::Builder<LocalTasks> {
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
         .max_pending_accept_reset_streams(RESET_STREAMS)
+        .max_local_error_reset_streams(FAULTY_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
         .max_header_list_size(u32::try_from(core.limits.request_head_bytes).unwrap_or(u32::MAX))
         .keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
@@ -140,7 +167,7 @@ where
 
 impl<I, S> Finish for http2::Connection<I, S, LocalTasks>
 where
-    S: HttpService<Incoming, ResBody = AnswerBody>,
+    S: HttpService<Incoming, ResBody = PacedBody>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     S::Future: 'static,
     I: hyper::rt::Read + hyper::rt::Write + Unpin,
@@ -150,14 +177,24 @@ where
     }
 }
 
-async fn finish<C: Finish>(mut guest: Guest<'_>, connection: C, mut idle: Option<Idle>) {
+/// What is looked after on an HTTP/2 connection from time to time.
+struct Watched {
+    idle: Idle,
+    pace: PaceWatch,
+}
+
+async fn finish<C: Finish>(mut guest: Guest<'_>, connection: C, mut watched: Option<Watched>) {
     let mut connection = pin!(connection);
     let mut is_told = false;
     poll_fn(|context| {
         let is_asked = guest.is_asked_to_leave(context);
-        if !is_told && (is_asked || idle.as_mut().is_some_and(|idle| idle.has_come(context))) {
+        if !is_told && (is_asked || watched.as_mut().is_some_and(|watched| watched.idle.has_come(context))) {
             is_told = true;
             connection.as_mut().finish();
+        }
+        // It asks for nothing any more, and takes nothing of what it asked for.
+        if watched.as_mut().is_some_and(|watched| watched.pace.poll(context).is_ready()) && is_told {
+            return Poll::Ready(());
         }
         // How a connection ended concerns its client alone: answers count their own failures.
         connection.as_mut().poll(context).map(drop)

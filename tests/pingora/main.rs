@@ -34,8 +34,12 @@ mod https;
 mod metadata;
 #[path = "../proxy/observed.rs"]
 mod observed;
+#[path = "../fail_closed/payloads.rs"]
+mod payloads;
 #[path = "../proxy/requests.rs"]
 mod requests;
+#[path = "../fail_closed/smuggling.rs"]
+mod smuggling;
 #[path = "../fail_closed/targets.rs"]
 mod targets;
 #[path = "../proxy/tls.rs"]

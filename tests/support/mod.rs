@@ -6,6 +6,7 @@
 pub mod client;
 pub mod door;
 pub mod engine;
+pub mod frames;
 pub mod http2;
 pub mod issuer;
 pub mod load;
