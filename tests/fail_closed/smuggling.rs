@@ -7,16 +7,26 @@ use crate::support::door::Doorward;
 use crate::support::engine::IS_PINGORA;
 use crate::support::upstream::{Seen, Upstream, ok};
 use crate::support::world::authorization;
+use std::time::Duration;
 
+const BRIEF: Duration = Duration::from_millis(400);
 const SMUGGLED: &str = "/free?smuggled";
+
+/// A door that does not wait long for what never comes.
+fn impatient(upstream: &Upstream) -> Doorward {
+    Doorward::planned(&[upstream.address], |plan| {
+        let limits = &mut plan.settings.limits;
+        (limits.header_read_timeout, limits.upstream_read_timeout, limits.request_body_timeout) = (BRIEF, BRIEF, BRIEF);
+    })
+}
 
 /// Everything that comes back when this is sent with a second request behind it, and what went up.
 async fn sent(bytes: &str) -> (String, Vec<Seen>) {
     let upstream = Upstream::start(|_| ok("{}")).await;
-    let door = Doorward::before(&upstream);
+    let door = impatient(&upstream);
     let mut client = Client::connect(door.address).await;
+    // Nothing ends the connection but the door.
     client.try_send(format!("{bytes}{}", request("GET", SMUGGLED, "connection: close\r\n"))).await;
-    client.finish().await;
     let came = client.bytes(usize::MAX).await;
     (String::from_utf8_lossy(&came).into_owned(), upstream.seen())
 }
@@ -73,7 +83,6 @@ async fn got(target: &str) -> (String, Vec<Seen>) {
     let door = Doorward::before(&upstream);
     let mut client = Client::connect(door.address).await;
     client.try_send(request("GET", target, "connection: close\r\n")).await;
-    client.finish().await;
     let came = String::from_utf8_lossy(&client.bytes(usize::MAX).await).into_owned();
     (came.lines().next().unwrap_or_default().to_owned(), upstream.seen())
 }

@@ -36,8 +36,8 @@ async fn streams_that_the_client_makes_end_by_its_faults_end_the_connection() {
     let upstream = Upstream::start(|_| ok("{}")).await;
     let door = Doorward::before(&upstream);
     let mut client = Frames::connect(door.address, &[]).await;
-    // Each is in order, but for a window that may not grow by nothing.
-    let flood: Vec<u8> = (0..20_000_u32).flat_map(|place| [get(place * 2 + 1, "/free"), frame(WINDOW_UPDATE, 0, place * 2 + 1, [0; 4])].concat()).collect();
+    let malformed = [request("GET", "/free"), literal("connection", "close")].concat();
+    let flood: Vec<u8> = (0..20_000_u32).flat_map(|place| frame(HEADERS, END_STREAM | END_HEADERS, place * 2 + 1, &malformed)).collect();
     client.send(flood).await;
     let gone = client.until(GOAWAY).await;
     assert!(gone.is_none_or(|gone| gone.payload[7] == 11), "the connection goes on");

@@ -89,7 +89,6 @@ async fn a_request_line_that_would_be_another_is_refused() {
         "?x=/free",
         "//free",
         "http://x/free",
-        "/free#x",
         "/fr ee",
         "/free HTTP/1.1\r\nhost: b\r\n\r\nGET /free?smuggled",
         "/free\0",
@@ -110,6 +109,13 @@ async fn a_request_line_that_would_be_another_is_refused() {
     for scheme in ["", "http://evil/?", "ht tp", "http\r\nx: y"] {
         check_refused(scheme, &of(&[(":method", "GET"), (":scheme", scheme), (":path", "/free"), (":authority", "api.example")])).await;
     }
+}
+
+#[tokio::test]
+async fn a_fragment_goes_no_further() {
+    let (fate, seen) = sent(&of(&[(":method", "GET"), (":scheme", "http"), (":path", "/free#x"), (":authority", "api.example")])).await;
+    // The library cuts it off before anybody looks: what is authorized and what goes up has none.
+    assert!(fate.is_refusal() || seen[0].line() == "GET /free HTTP/1.1", "{fate:?} {seen:?}");
 }
 
 #[tokio::test]

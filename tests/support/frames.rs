@@ -220,6 +220,12 @@ pub fn settings_frame(settings: &[(u16, u32)]) -> Vec<u8> {
 /// Huffman's code.
 fn status(block: &[u8]) -> u16 {
     const STATIC: [u16; 7] = [200, 204, 206, 304, 400, 404, 500];
+    // A table's new size comes first, when settings changed it.
+    let block = match block {
+        [0x3f, rest @ ..] => &rest[rest.iter().position(|byte| byte & 0x80 == 0).unwrap() + 1..],
+        [0x20..=0x3e, rest @ ..] => rest,
+        _ => block,
+    };
     match block {
         [first @ 0x88..=0x8e, ..] => STATIC[usize::from(first - 0x88)],
         [0x48 | 0x08, length, rest @ ..] if length & 0x80 != 0 => huffman_digits(&rest[..usize::from(length & 0x7f)]),
