@@ -72,13 +72,15 @@ where
 {
     let io = TokioIo::new(stream);
     if is_http2 {
-        return speak_http2(core, guest, io, peer).await;
+        // In a box, for HTTP/1 connections are not to be as large.
+        return Box::pin(speak_http2(core, guest, io, peer)).await;
     }
     let service = {
         let core = Rc::clone(core);
         service_fn(move |request: Request<Incoming>| {
             let (core, peer) = (Rc::clone(&core), Rc::clone(&peer));
-            async move { Ok::<_, Infallible>(call::answer(core, &peer, request).await) }
+            // In a box, for a connection keeps the room of its call while it has none.
+            async move { Ok::<_, Infallible>(Box::pin(call::answer(core, &peer, request)).await) }
         })
     };
     // hyper itself limits the time between two requests, and the stream the time of an answer.

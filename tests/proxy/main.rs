@@ -19,6 +19,7 @@ mod control_sink;
 mod health;
 mod http2;
 mod https;
+mod limits;
 mod metadata;
 mod observed;
 mod overload;
