@@ -134,6 +134,10 @@ pub(crate) const MALFORMED_HEADS: &[&str] = &[
     "TRACE /free HTTP/1.1\r\nHost: a\r\n$\r\n",
 ];
 
+/// Chunks that Pingora's reader takes for others than they are, out of the door's sight: what goes up is
+/// framed anew, and nothing behind them is served as a part of it.
+pub(crate) const READ_BY_PINGORA: &[&str] = &["\r\n\r\n\r\nx\r\n0\r\n\r\n", "1;a\nb\r\nx\r\n0\r\n\r\n"];
+
 /// Whole requests that the library reads as RFC 9112 allows: refused, or served as this one request
 /// line with this body and nothing after it.
 pub(crate) const RESOLVED: &[(&str, &str, &str)] = &[
