@@ -1,7 +1,7 @@
 //! TLS with ALPN, client certificates, and certificates that change.
 
 use crate::support::certificates::{Authority, authority, issue, issue_expired};
-use crate::support::client::Client;
+use crate::support::client::{Client, request};
 use crate::support::door::Doorward;
 use crate::support::http2;
 use crate::support::upstream::{Upstream, ok};
@@ -80,7 +80,9 @@ async fn a_client_without_a_certificate_is_turned_away_where_one_is_asked_for() 
     for own in [None, Some(issue(&strangers, "client")), Some(issue_expired(&clients, "client"))] {
         // With TLS 1.3 the refusal may come only after the client's side of the handshake.
         if let Ok(stream) = connect(door.address, &root, &[b"http/1.1"], own).await {
-            assert!(Client::over(stream).is_closed().await);
+            let mut client = Client::over(stream);
+            client.try_send(request("GET", "/free", "")).await;
+            assert!(client.answer_or_end().await.is_none());
         }
     }
     assert_eq!(upstream.seen().len(), 1);
