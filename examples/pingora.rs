@@ -23,6 +23,8 @@ fn main() -> Result<()> {
     // Snapshots, keys and the operator's door live on this runtime, beside Pingora's own.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let gateway = runtime.block_on(Gateway::start(config))?;
+    // Several upstreams are probed.
+    runtime.spawn(settings.health.clone().run(gateway.wiring().metrics.clone()));
 
     let door = Doorward::new(gateway.wiring().clone(), settings)?;
     let threads = std::thread::available_parallelism()?.get();

@@ -5,7 +5,7 @@ use super::call::Call;
 use super::charset;
 use super::refusal::{Refusal, RefusalName};
 use crate::policy::Policies;
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_ENCODING, HOST};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue};
 
 /// What a `Connection` header may name (threats §3).
@@ -23,6 +23,8 @@ pub(super) fn check(call: &Call<'_>, policies: &Policies, header_count: usize) -
     }
     check_host(call)?;
     check_connection(headers)?;
+    check_length(headers)?;
+    check_values(headers)?;
     if occurs_twice(headers, AUTHORIZATION.as_str()) {
         return Err(refuse("two authorization headers".to_owned()));
     }
@@ -78,6 +80,31 @@ fn check_connection(headers: &HeaderMap) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// A length is plain digits, once, and no coding but chunked is undone: whoever reads the framing
+/// otherwise finds the end elsewhere.
+fn check_length(headers: &HeaderMap) -> Result<(), Refusal> {
+    let is_plain = |length: &[u8]| length.iter().all(u8::is_ascii_digit) && matches!(length, [_] | [b'1'..=b'9', ..]);
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    if lengths.next().is_some_and(|length| !is_plain(length.as_bytes())) || lengths.next().is_some() {
+        return Err(refuse("the content-length is not one plain number".to_owned()));
+    }
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    if codings.next().is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) || codings.next().is_some() {
+        return Err(refuse("the transfer-encoding is not chunked alone".to_owned()));
+    }
+    Ok(())
+}
+
+/// HTTP/1.1 cuts the blanks around a value off, HTTP/2 has none there: a value with them is another on
+/// the other side (RFC 9113 §8.2.1).
+fn check_values(headers: &HeaderMap) -> Result<(), Refusal> {
+    let is_padded = |value: &HeaderValue| matches!(value.as_bytes(), [b' ' | b'\t', ..] | [.., b' ' | b'\t']);
+    match headers.iter().find(|(_, value)| is_padded(value)) {
+        Some((name, _)) => Err(refuse(format!("the value of `{name}` begins or ends with a blank"))),
+        None => Ok(()),
+    }
 }
 
 fn occurs_twice(headers: &HeaderMap, name: &str) -> bool {

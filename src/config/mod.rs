@@ -23,7 +23,7 @@ pub use issuers::{Issuer, case_rules};
 pub use observing::{Decisions, OnFull, Shadow, ShadowMode, Sink, When};
 pub use process::{Process, ServiceManager};
 pub use secret::{LateSecret, Secret};
-pub use sections::{Admin, Api, Engine, Envoy, ForwardAuth, Limits, MetadataCache, Proxy, Snapshot, Tls};
+pub use sections::{Admin, Api, Engine, Envoy, ForwardAuth, HealthCheck, Limits, MetadataCache, Proxy, Snapshot, Tls};
 
 use crate::snapshot;
 use reader::Reader;

@@ -2,7 +2,7 @@
 
 use super::Secret;
 use super::reader::Section;
-use super::values::{duration_or, file_path, host_url, listen, network, path, snapshot_origin, some_duration_or, some_text, url};
+use super::values::{duration_or, file_path, host_url, listen, network, path, request_target, snapshot_origin, some_duration_or, some_text, url};
 use crate::snapshot::DeniedStatus;
 use crate::sources::{KeyHolder, KeyOrigin, SnapshotOrigin, SnapshotSource, Surroundings};
 use http::Uri;
@@ -34,6 +34,19 @@ pub struct Proxy {
     pub limits: Limits,
     /// `[proxy.metadata_cache]`.
     pub metadata_cache: MetadataCache,
+    /// `[proxy.health_check]`.
+    pub health_check: HealthCheck,
+}
+
+/// `[proxy.health_check]`: how several upstreams are probed; a single one never is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// What a probe asks for; where absent, it only connects.
+    pub path: Option<Box<str>>,
+    /// The time between two probes; none are made where it is nothing.
+    pub interval: Duration,
+    /// For a whole probe.
+    pub timeout: Duration,
 }
 
 /// `[proxy.metadata_cache]`: access metadata that the upstream answered.
@@ -88,8 +101,14 @@ pub struct Limits {
     pub upstream_connect_timeout: Duration,
     /// For every wait for the upstream's next bytes.
     pub upstream_read_timeout: Duration,
+    /// For a whole request body that is inspected.
+    pub request_body_timeout: Duration,
+    /// For a client to take some of what it is sent.
+    pub client_write_timeout: Duration,
     /// Of clients' connections that are open at once.
     pub max_connections: usize,
+    /// Of calls that are at work at once.
+    pub max_in_flight: usize,
 }
 
 /// `[envoy]`.
@@ -176,6 +195,7 @@ impl Proxy {
             workers: section.number_or("workers", 0, 0),
             limits: Limits::read(section.section_or_empty("limits")),
             metadata_cache: MetadataCache::read(section.section_or_empty("metadata_cache")),
+            health_check: HealthCheck::read(section.section_or_empty("health_check")),
         };
         section.finish();
         proxy
@@ -187,6 +207,18 @@ impl MetadataCache {
         let cache = Self { ttl: duration_or(&section, "ttl", "5s"), bytes: section.number_or("bytes", 1, 16_777_216) };
         section.finish();
         cache
+    }
+}
+
+impl HealthCheck {
+    fn read(section: Section<'_>) -> Self {
+        let check = Self {
+            path: section.parsed("path", "write a path, such as \"/health\"", request_target),
+            interval: duration_or(&section, "interval", "5s"),
+            timeout: some_duration_or(&section, "timeout", "2s"),
+        };
+        section.finish();
+        check
     }
 }
 
@@ -217,7 +249,10 @@ impl Limits {
             header_read_timeout: some_duration_or(&section, "header_read_timeout", "10s"),
             upstream_connect_timeout: some_duration_or(&section, "upstream_connect_timeout", "5s"),
             upstream_read_timeout: some_duration_or(&section, "upstream_read_timeout", "60s"),
+            request_body_timeout: some_duration_or(&section, "request_body_timeout", "60s"),
+            client_write_timeout: some_duration_or(&section, "client_write_timeout", "60s"),
             max_connections: section.number_or("max_connections", 1, 10_000),
+            max_in_flight: section.number_or("max_in_flight", 1, 10_000),
         };
         section.finish();
         limits

@@ -56,6 +56,12 @@ pub(super) fn host_url(text: &str) -> Option<Uri> {
     url(text).filter(|url| url.path() == "/" && url.query().is_none() && !text.contains('#'))
 }
 
+/// A request target in origin form.
+pub(super) fn request_target(text: &str) -> Option<Box<str>> {
+    let is_plain = text.starts_with('/') && text.bytes().all(|byte| (0x21..=0x7E).contains(&byte) && byte != b'#');
+    is_plain.then(|| text.into())
+}
+
 /// `file:PATH`, or an http or https URL.
 pub(super) fn snapshot_origin(text: &str) -> Option<SnapshotOrigin> {
     match text.strip_prefix("file:") {

@@ -5,11 +5,13 @@
 mod asking;
 mod ending;
 pub mod framing;
+mod health;
 mod ids;
 mod listeners;
 mod metadata;
 mod metadata_cache;
 mod refusing;
+mod seats;
 mod serving;
 mod shadow;
 mod sockets;
@@ -17,11 +19,13 @@ mod tls;
 
 pub use asking::{Arrival, Asked, Supplies, ask};
 pub use ending::Ending;
+pub use health::{Health, HealthSettings, Probed};
 pub use ids::{Ids, draw_id, id_value};
 pub use listeners::{Bound, ListenError, Place, bind, farewell};
 pub use metadata::{Metadata, MetadataAnswers};
 pub use metadata_cache::{Asker, MetadataCache, MetadataCacheSettings, asker};
-pub use refusing::{DECISION_ID, overloaded, refusal_body, refusal_headers};
+pub use refusing::{DECISION_ID, overloaded, refusal_body, refusal_headers, too_busy};
+pub use seats::{Seat, Seats};
 pub use serving::{PARTING, Running, Serving};
 pub use shadow::Shadow;
 pub use sockets::Sockets;

@@ -28,10 +28,20 @@ pub fn refusal_body(world: &World, id: DecisionId, refusal: &Refusal) -> Vec<u8>
     refusal.problem(&world.settings.instance_prefix, id)
 }
 
+/// The refusal of a call for which there is no seat.
+#[must_use]
+pub fn too_busy() -> Refusal {
+    shed("too many calls at once")
+}
+
+fn shed(reason: &str) -> Refusal {
+    Refusal::new(RefusalName::Overloaded, "The service is overloaded.", reason)
+}
+
 /// The bytes of a 503 for a connection that is over the limit: said without reading a request.
 #[must_use]
 pub fn overloaded(world: &World, id: DecisionId) -> Vec<u8> {
-    let refusal = Refusal::new(RefusalName::Overloaded, "The service is overloaded.", "too many connections");
+    let refusal = shed("too many connections");
     let body = refusal_body(world, id, &refusal);
     let mut answer = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n".to_vec();
     for (name, value) in refusal.headers() {

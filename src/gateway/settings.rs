@@ -4,7 +4,7 @@ use super::GatewayError;
 use crate::api_map::ApiMap;
 use crate::cases::read_yaml;
 use crate::config::{self, Config};
-use crate::door::{Metadata, MetadataCache, MetadataCacheSettings, ServerTls, client_tls};
+use crate::door::{Health, HealthSettings, Metadata, MetadataCache, MetadataCacheSettings, Probed, ServerTls, client_tls};
 use crate::envoy;
 use crate::forward_auth;
 use crate::http_client::{Authorities, HttpClient};
@@ -42,6 +42,20 @@ pub fn unavailable(config: &Config) -> impl Iterator<Item = &'static str> {
     asked_for.into_iter().filter(|(is_asked_for, _)| *is_asked_for).map(|(_, what)| what)
 }
 
+/// What finds out whether several upstreams are well; of a single one nothing is asked.
+fn health(section: &config::Proxy) -> Result<Arc<Health>, GatewayError> {
+    let check = &section.health_check;
+    if section.upstream.len() < 2 || check.interval.is_zero() {
+        return Ok(Arc::default());
+    }
+    let probed = |url: UpstreamUrl| {
+        let host = url.host.trim_matches(['[', ']']).to_owned();
+        Probed { host, port: url.port, tls: url.tls.map(|tls| (tls.config, tls.name)) }
+    };
+    let settings = HealthSettings { path: check.path.clone(), interval: check.interval, timeout: check.timeout };
+    Ok(Arc::new(Health::new(upstreams(section)?.into_iter().map(probed).collect(), settings)))
+}
+
 /// The proxy's own settings.
 pub(super) fn proxy(section: &config::Proxy, tls: Option<ServerTls>) -> Result<proxy::Settings, GatewayError> {
     let limits = &section.limits;
@@ -58,8 +72,12 @@ pub(super) fn proxy(section: &config::Proxy, tls: Option<ServerTls>) -> Result<p
             header_read_timeout: limits.header_read_timeout,
             upstream_connect_timeout: limits.upstream_connect_timeout,
             upstream_read_timeout: limits.upstream_read_timeout,
+            request_body_timeout: limits.request_body_timeout,
+            client_write_timeout: limits.client_write_timeout,
             max_connections: limits.max_connections,
+            max_in_flight: limits.max_in_flight,
         },
+        health: health(section)?,
         metadata_cache: MetadataCacheSettings { ttl: section.metadata_cache.ttl, bytes: section.metadata_cache.bytes },
     })
 }
@@ -89,8 +107,12 @@ pub fn pingora_settings(section: &config::Proxy) -> Result<pingora_door::Setting
             header_read_timeout: limits.header_read_timeout,
             upstream_connect_timeout: limits.upstream_connect_timeout,
             upstream_read_timeout: limits.upstream_read_timeout,
+            request_body_timeout: limits.request_body_timeout,
+            client_write_timeout: limits.client_write_timeout,
             max_connections: limits.max_connections,
+            max_in_flight: limits.max_in_flight,
         },
+        health: health(section)?,
         metadata,
     })
 }

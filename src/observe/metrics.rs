@@ -144,6 +144,8 @@ pub struct Metrics {
     pub log_failed: IntCounter,
     /// Connections that clients hold open.
     pub open_connections: IntGauge,
+    /// Upstreams that fail their health checks.
+    pub upstreams_down: IntGauge,
 }
 
 impl Metrics {
@@ -197,6 +199,7 @@ impl Metrics {
             log_dropped: log.with_label_values(&["dropped"]),
             log_failed: log.with_label_values(&["failed"]),
             open_connections: family.integer("doorward_open_connections", "Connections that clients hold open.")?,
+            upstreams_down: family.integer("doorward_upstreams_down", "Upstreams that fail their health checks.")?,
             registry,
         })
     }
@@ -299,6 +302,7 @@ mod tests {
             "doorward_shadow_total{difference=\"none\"} 0",
             "doorward_upstream_seconds_count 0",
             "doorward_open_connections 0",
+            "doorward_upstreams_down 0",
             "doorward_build_info{version=\"",
         ] {
             assert!(text.contains(name), "{name} is missing in\n{text}");

@@ -5,7 +5,7 @@ use super::presence::Presence;
 use super::reaching::Route;
 use crate::authorize::{Admission, Refusal};
 use crate::door::framing::Visitor;
-use crate::door::{Ending, Wiring};
+use crate::door::{Ending, Seat, Wiring};
 use crate::observe::clock;
 use crate::snapshot::World;
 use http::header::{AUTHORIZATION, EXPECT, HeaderValue};
@@ -38,13 +38,15 @@ pub(super) struct Open {
     pub(super) refusal: Option<Refusal>,
     /// Whether the end of a cut answer is noted already.
     pub(super) is_noted: bool,
+    /// Its seat, unless all were taken.
+    seat: Option<Seat>,
     started: Instant,
     sent: Option<Instant>,
     waited: Duration,
 }
 
 impl Open {
-    pub(super) fn new(world: Arc<World>, ending: Ending, session: &Session, route: Route) -> Self {
+    pub(super) fn new(world: Arc<World>, ending: Ending, session: &Session, route: Route, seat: Option<Seat>) -> Self {
         let address = session.client_addr().and_then(|address| address.as_inet().map(std::net::SocketAddr::ip));
         let is_tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
         Self {
@@ -57,10 +59,16 @@ impl Open {
             admission: None,
             refusal: None,
             is_noted: false,
+            seat,
             started: clock::monotonic(),
             sent: None,
             waited: Duration::ZERO,
         }
+    }
+
+    /// Whether there was a seat for it.
+    pub(super) fn is_seated(&self) -> bool {
+        self.seat.is_some()
     }
 
     /// The caller's own credential for metadata reads, unless it is not to be passed on.

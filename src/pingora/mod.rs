@@ -24,8 +24,9 @@ pub use reaching::UpstreamUrl;
 pub use service::Doorward;
 pub use serving::{Listening, Proxy};
 
-use crate::door::{ListenError, Metadata};
+use crate::door::{Health, ListenError, Metadata};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the door is told by the configuration (interfaces §2), whoever serves it.
@@ -37,6 +38,8 @@ pub struct Settings {
     pub upstream_ca: Option<PathBuf>,
     /// Limits and timeouts, all finite.
     pub limits: Limits,
+    /// What is known of the upstreams: whoever serves the door runs it.
+    pub health: Arc<Health>,
     /// Reads metadata from the upstreams.
     pub metadata: Metadata,
 }
@@ -54,8 +57,14 @@ pub struct Limits {
     pub upstream_connect_timeout: Duration,
     /// Time between two signs of life of the upstream, and of a client that sends a body.
     pub upstream_read_timeout: Duration,
+    /// Time for a whole request body that is inspected.
+    pub request_body_timeout: Duration,
+    /// Time for a client to take some of what it is sent.
+    pub client_write_timeout: Duration,
     /// Connections of clients at once.
     pub max_connections: usize,
+    /// Calls at work at once.
+    pub max_in_flight: usize,
 }
 
 /// Why the door could not be opened.

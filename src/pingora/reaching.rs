@@ -4,14 +4,15 @@
 
 use super::{Limits, PingoraError};
 use crate::authorize::{Refusal, RefusalName};
+use crate::door::Health;
 use crate::observe::clock;
 use http::HeaderValue;
 use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use rustls::pki_types::ServerName;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
@@ -34,6 +35,7 @@ pub struct UpstreamUrl {
 /// All upstreams.
 pub(super) struct Upstreams {
     all: Vec<Upstream>,
+    health: Arc<Health>,
     turn: AtomicUsize,
     limits: Limits,
 }
@@ -56,9 +58,9 @@ pub(super) struct Route {
 }
 
 impl Upstreams {
-    pub(super) fn new(urls: &[UpstreamUrl], limits: Limits) -> Result<Self, PingoraError> {
+    pub(super) fn new(urls: &[UpstreamUrl], health: Arc<Health>, limits: Limits) -> Result<Self, PingoraError> {
         let all = urls.iter().map(Upstream::new).collect::<Result<_, _>>()?;
-        Ok(Self { all, turn: AtomicUsize::new(0), limits })
+        Ok(Self { all, health, turn: AtomicUsize::new(0), limits })
     }
 
     /// The way of a new call: those that failed a moment ago come last, not never.
@@ -67,7 +69,7 @@ impl Upstreams {
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
         let count = self.all.len();
         let mut places: Vec<usize> = (0..count).map(|place| first.wrapping_add(place) % count).collect();
-        places.sort_by_key(|&place| self.all.get(place).is_some_and(|upstream| upstream.is_down(now)));
+        places.sort_by_key(|&place| self.health.is_down(place) || self.all.get(place).is_some_and(|upstream| upstream.is_down(now)));
         Route { places: places.into_iter(), at: None, addresses: VecDeque::new() }
     }
 

@@ -12,6 +12,8 @@ use http::uri::PathAndQuery;
 use http::{Method, Request, Uri, Version};
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// What this door can bring: the body from the client, metadata from the upstream.
 pub(super) struct Upstairs<'a> {
@@ -19,6 +21,8 @@ pub(super) struct Upstairs<'a> {
     pub(super) metadata: &'a Metadata,
     pub(super) authorization: Option<HeaderValue>,
     pub(super) awaits_leave: bool,
+    /// For a whole body.
+    pub(super) patience: Duration,
     pub(super) whole: Option<Bytes>,
 }
 
@@ -43,21 +47,27 @@ impl Supplies for Upstairs<'_> {
         if self.awaits_leave && !self.session.is_body_done() {
             give_leave(self.session).await?;
         }
-        let mut whole = BytesMut::new();
-        // Pingora's own limit on the time between two chunks; trailers end there.
-        while let Some(chunk) = self.session.read_request_body().await.map_err(|error| incomplete(error.etype().as_str()))? {
-            if whole.len() + chunk.len() > limit {
-                return Err(Refusal::body_too_large(limit));
-            }
-            whole.extend_from_slice(&chunk);
-        }
-        self.whole = Some(whole.freeze());
+        let read = timeout(self.patience, read_whole(self.session, limit)).await;
+        self.whole = Some(read.unwrap_or_else(|_| Err(incomplete("the request body did not come in time")))?);
         Ok(())
     }
 
     async fn read_metadata(&mut self, targets: Vec<String>) -> MetadataAnswers {
         self.metadata.read(targets, self.authorization.clone()).await
     }
+}
+
+/// The whole body, of at most so many bytes. Pingora's own limit is on the time between two chunks;
+/// trailers end there.
+async fn read_whole(session: &mut Session, limit: usize) -> Result<Bytes, Refusal> {
+    let mut whole = BytesMut::new();
+    while let Some(chunk) = session.read_request_body().await.map_err(|error| incomplete(error.etype().as_str()))? {
+        if whole.len() + chunk.len() > limit {
+            return Err(Refusal::body_too_large(limit));
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(whole.freeze())
 }
 
 /// Tells a client that waits for it that its body may come. For Pingora that is an answer before the

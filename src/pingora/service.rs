@@ -9,7 +9,7 @@ use super::request::{Framing, Upstairs, framing_of, give_leave, incomplete, outg
 use super::{Limits, PingoraError, Settings, framing, refuse, serving};
 use crate::authorize::{Admission, Answer, Door, Refusal, RefusalName};
 use crate::door::framing::{is_web_socket, remove_hop_by_hop, upgrade_asked};
-use crate::door::{Arrival, Ending, Metadata, Wiring, ask, draw_id};
+use crate::door::{Arrival, Ending, Metadata, Seats, Wiring, ask, draw_id, too_busy};
 use crate::observe::Outcome;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -34,6 +34,7 @@ pub struct Doorward {
     pub(super) metadata: Metadata,
     pub(super) upstreams: Upstreams,
     pub(super) connections: Connector,
+    seats: Seats,
     upstream_ca: Option<PathBuf>,
     upstream_count: usize,
 }
@@ -49,14 +50,15 @@ impl Doorward {
     /// When an upstream's name or the roots cannot be used.
     pub fn new(wiring: Wiring, settings: Settings) -> Result<Self, PingoraError> {
         serving::prepare_tls(&settings)?;
-        let Settings { upstreams, upstream_ca, limits, metadata } = settings;
-        let (upstream_count, upstreams) = (upstreams.len(), Upstreams::new(&upstreams, limits)?);
+        let Settings { upstreams, upstream_ca, limits, health, metadata } = settings;
+        let (upstream_count, upstreams) = (upstreams.len(), Upstreams::new(&upstreams, health, limits)?);
         let options = ConnectorOptions::from_server_conf(&serving::server_conf(upstream_ca.as_deref(), upstream_count));
         Ok(Self {
             wiring: Arc::new(wiring),
             limits,
             metadata,
             upstreams,
+            seats: Seats::new(limits.max_in_flight),
             connections: Connector::new(Some(options)),
             upstream_ca,
             upstream_count,
@@ -80,11 +82,14 @@ impl Doorward {
     /// Opens a call; `None` while the system has no randomness for its id.
     fn open(&self, session: &Session) -> Option<Box<Open>> {
         let ending = Ending::new(&self.wiring, Door::Proxy, draw_id()?);
-        Some(Box::new(Open::new(self.wiring.world.load(), ending, session, self.upstreams.route())))
+        Some(Box::new(Open::new(self.wiring.world.load(), ending, session, self.upstreams.route(), self.seats.take())))
     }
 
     /// Asks for a verdict, with what it needs.
     async fn admit(&self, session: &mut Session, open: &mut Open, presence: &Presence) -> Result<Admitted, Refusal> {
+        if !open.is_seated() {
+            return Err(too_busy());
+        }
         framing::check(&open.head, presence, self.limits.request_head_bytes)?;
         let now = self.wiring.clock.now();
         let (authorization, awaits_leave) = (open.authorization(), open.awaits_leave());
@@ -98,7 +103,8 @@ impl Doorward {
             headers: &open.head.headers,
             authority: open.head.uri.authority().map(http::uri::Authority::as_str),
         };
-        let mut upstairs = Upstairs { session, metadata: &self.metadata, authorization, awaits_leave, whole: None };
+        let patience = self.limits.request_body_timeout;
+        let mut upstairs = Upstairs { session, metadata: &self.metadata, authorization, awaits_leave, patience, whole: None };
         let asked = ask(&self.wiring, &arrival, &mut upstairs).await;
         let body = upstairs.whole;
         let admission = open.ending.asked(asked, &open.world)?;
@@ -158,6 +164,7 @@ impl ProxyHttp for Doorward {
     async fn early_request_filter(&self, session: &mut Session, call: &mut Call) -> Result<()> {
         call.presence = Some(Presence::on(session.stream()));
         session.set_read_timeout(Some(self.limits.upstream_read_timeout));
+        session.set_write_timeout(Some(self.limits.client_write_timeout));
         session.set_ignore_info_resp(true);
         Ok(())
     }

@@ -88,6 +88,7 @@ impl Proxy {
     pub fn serve(self, wiring: &Wiring) -> Result<Serving, PingoraError> {
         let (serving, running) = Serving::begin();
         let limits = self.settings.limits;
+        let probing = Arc::clone(&self.settings.health).run(Arc::clone(&wiring.metrics));
         let shared = Arc::new(Shared {
             app: Arc::new(http_proxy(Doorward::new(wiring.clone(), self.settings)?, limits.header_read_timeout)),
             wiring: wiring.clone(),
@@ -100,6 +101,7 @@ impl Proxy {
         let threads = self.listening.threads.get();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).thread_name("pingora").enable_all().build();
         let runtime = runtime.map_err(PingoraError::Thread)?;
+        runtime.spawn(probing);
         let listeners = self.listeners;
         let serve = move || {
             runtime.block_on(run(shared, listeners));

@@ -97,7 +97,7 @@ fn without_length(bytes: Bytes, version: Version, exit: &Exit) -> AnswerBody {
 fn cut_short(cut: &Cut) -> Refusal {
     match cut {
         Cut::Silent => Refusal::new(RefusalName::UpstreamTimeout, "The upstream did not answer in time.", cut.to_string()),
-        Cut::Upstream(_) | Cut::Stopped => unavailable(cut.to_string()),
+        Cut::Upstream(_) | Cut::NotTaken | Cut::Stopped => unavailable(cut.to_string()),
     }
 }
 

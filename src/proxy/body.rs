@@ -22,6 +22,9 @@ pub(super) enum Cut {
     /// The upstream went silent.
     #[error("the upstream went silent")]
     Silent,
+    /// The client took nothing for too long.
+    #[error("the client did not take its answer")]
+    NotTaken,
     /// The filter stopped for good.
     #[error("the answer cannot be filtered")]
     Stopped,

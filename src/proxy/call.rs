@@ -10,7 +10,7 @@ use super::upstream::RequestBody;
 use super::{framing, metadata};
 use crate::authorize::{Admission, DecisionId, Door, Refusal, RefusalName};
 use crate::door::framing::Visitor;
-use crate::door::{self, Arrival, MetadataAnswers, Supplies, ask};
+use crate::door::{self, Arrival, MetadataAnswers, Supplies, ask, too_busy};
 use crate::observe::clock;
 use crate::snapshot::World;
 use bytes::{Bytes, BytesMut};
@@ -62,14 +62,15 @@ pub(super) async fn answer(core: Rc<Core>, peer: &Peer, request: Request<Incomin
     let (version, id) = (request.version(), arrived.decision_id);
     let (head, incoming) = request.into_parts();
     let is_head = version == Version::HTTP_2 && head.method == Method::HEAD;
-    let mut received = Received::Coming(incoming);
-    let exit = Exit::new(&core, id);
-    let (refusal, is_last) = match arrived.admit(&head, &mut received, &exit).await {
-        Ok(admission) => match arrived.carry(admission, head, received, &exit).await {
-            Ok(response) => return response,
-            Err(refusal) => (refusal, false),
-        },
-        Err(refusal) => (refusal, !drained(&head, received).await),
+    let received = Received::Coming(incoming);
+    let seat = core.seats.take();
+    let is_seated = seat.is_some();
+    let exit = Exit::new(&core, id, seat);
+    // Without a seat nothing is read and nobody is asked.
+    let answered = if is_seated { arrived.answer(head, received, &exit).await } else { Err((too_busy(), !received.is_empty())) };
+    let (refusal, is_last) = match answered {
+        Ok(response) => return response,
+        Err(refused) => refused,
     };
     if is_last || refusal.closes_connection() {
         peer.linger.store(true, Ordering::Relaxed);
@@ -81,6 +82,14 @@ pub(super) async fn answer(core: Rc<Core>, peer: &Peer, request: Request<Incomin
 }
 
 impl Arrived<'_> {
+    /// The client's answer; or what it is refused with, and whether something of the request may still come.
+    async fn answer(&self, head: Parts, mut received: Received, exit: &Exit) -> Result<Response<AnswerBody>, (Refusal, bool)> {
+        match self.admit(&head, &mut received, exit).await {
+            Ok(admission) => self.carry(admission, head, received, exit).await.map_err(|refusal| (refusal, false)),
+            Err(refusal) => Err((refusal, !drained(&head, received).await)),
+        }
+    }
+
     /// Asks for a verdict, with what it needs.
     async fn admit(&self, head: &Parts, received: &mut Received, exit: &Exit) -> Result<Box<Admission>, Refusal> {
         let target = framing::target(&head.uri, head.version);
@@ -140,7 +149,10 @@ impl Supplies for Upstairs<'_, '_> {
     }
 
     async fn read_body(&mut self, limit: usize) -> Result<(), Refusal> {
-        self.received.read(limit, self.arrived.core.upstream.read_timeout()).await
+        let patience = self.arrived.core.limits.request_body_timeout;
+        // A deadline for the whole: who sends a byte now and then gets no further by it.
+        let read = timeout(patience, self.received.read(limit)).await;
+        read.unwrap_or_else(|_| Err(incomplete("the request body did not come in time")))
     }
 
     async fn read_metadata(&mut self, targets: Vec<String>) -> MetadataAnswers {
@@ -157,16 +169,13 @@ impl Received {
     }
 
     /// Reads the body whole: it is complete and within the limit before anything is decided on it.
-    async fn read(&mut self, limit: usize, silence: Duration) -> Result<(), Refusal> {
+    async fn read(&mut self, limit: usize) -> Result<(), Refusal> {
         let Self::Coming(incoming) = self else { return Ok(()) };
         if incoming.size_hint().lower() > limit as u64 {
             return Err(Refusal::body_too_large(limit));
         }
         let mut whole = BytesMut::new();
-        loop {
-            let frame = timeout(silence, incoming.frame()).await;
-            let frame = frame.map_err(|_| incomplete("the request body did not come in time"))?;
-            let Some(frame) = frame else { break };
+        while let Some(frame) = incoming.frame().await {
             let frame = frame.map_err(|error| incomplete(format!("the request body broke off: {error}")))?;
             // Request trailers are dropped.
             let Ok(chunk) = frame.into_data() else { continue };

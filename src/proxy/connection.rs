@@ -5,8 +5,9 @@ use super::body::AnswerBody;
 use super::call::{self, Peer};
 use super::core::Core;
 use super::draining::Guest;
+use super::leaving::{Idle, Leaving, Parting};
+use super::pace::{Pace, PaceWatch, PacedBody};
 use super::stream::ClientStream;
-use crate::door::PARTING;
 use crate::door::framing::Visitor;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, StatusCode};
@@ -22,18 +23,25 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::task::Context;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 /// hyper's own limit on header fields, which it keeps on the stack.
 const USUAL_HEADER_COUNT: usize = 100;
 const STREAMS: u32 = 100;
-/// Streams that a client may reset before it is taken for an attack.
+/// Streams that a client may reset before they were looked at, until it is taken for an attack; and
+/// those that may end by errors of its own.
 const RESET_STREAMS: usize = 20;
+const FAULTY_STREAMS: usize = 100;
+/// Of request bodies, in bytes, that may wait here unread, of a stream and of a connection.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// Of an answer, in bytes, that may wait here for its client.
+const SEND_BUFFER: usize = 64 * 1024;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The least that hyper accepts as a buffer.
@@ -46,7 +54,7 @@ pub(super) async fn serve(core: &Rc<Core>, stream: TcpStream, address: SocketAdd
     let patience = core.limits.header_read_timeout;
     let Some(tls) = &core.tls else {
         let peer = Rc::new(Peer::new(address, false, Arc::clone(&linger)));
-        let mut stream = ClientStream::new(stream, linger);
+        let mut stream = ClientStream::new(stream, linger, core.limits.client_write_timeout);
         if let Some(Ok(Ok(has_preface))) = guest.unless_asked(timeout(patience, stream.has_preface())).await {
             speak(core, guest, stream, peer, has_preface).await;
         }
@@ -56,7 +64,7 @@ pub(super) async fn serve(core: &Rc<Core>, stream: TcpStream, address: SocketAdd
     if let Some(Ok(Ok(stream))) = guest.unless_asked(timeout(patience, handshake)).await {
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let peer = Rc::new(Peer::new(address, true, Arc::clone(&linger)));
-        speak(core, guest, ClientStream::new(stream, linger), peer, is_http2).await;
+        speak(core, guest, ClientStream::new(stream, linger, core.limits.client_write_timeout), peer, is_http2).await;
     }
 }
 
@@ -64,15 +72,19 @@ async fn speak<S>(core: &Rc<Core>, guest: Guest<'_>, stream: ClientStream<S>, pe
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let idle = Idle::after(core.limits.header_read_timeout);
+    let io = TokioIo::new(stream);
+    if is_http2 {
+        // In a box, for HTTP/1 connections are not to be as large.
+        return Box::pin(speak_http2(core, guest, io, peer)).await;
+    }
     let is_parting = Rc::new(Cell::new(false));
     let service = {
-        let (core, pulse, is_parting) = (Rc::clone(core), Rc::clone(&idle.pulse), Rc::clone(&is_parting));
+        let (core, is_parting) = (Rc::clone(core), Rc::clone(&is_parting));
         service_fn(move |request: Request<Incoming>| {
-            let (core, peer, busy, is_parting) = (Rc::clone(&core), Rc::clone(&peer), pulse.beat(), Rc::clone(&is_parting));
+            let (core, peer, is_parting) = (Rc::clone(&core), Rc::clone(&peer), Rc::clone(&is_parting));
             async move {
-                let mut answer = call::answer(core, &peer, request).await;
-                drop(busy);
+                // In a box, for a connection keeps the room of its call while it has none.
+                let mut answer = Box::pin(call::answer(core, &peer, request)).await;
                 if is_parting.get() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
@@ -80,13 +92,30 @@ where
             }
         })
     };
-    let io = TokioIo::new(stream);
-    if is_http2 {
-        finish(guest, http2_builder(core).serve_connection(io, service), Leaving::Idle(idle)).await;
-    } else {
-        // hyper itself limits the time between two requests.
-        finish(guest, http1_builder(core).serve_connection(io, service).with_upgrades(), Leaving::Parting(Parting::new(is_parting))).await;
-    }
+    // hyper itself limits the time between two requests, and the stream the time of an answer.
+    let leaving = Leaving::Parting(Parting::new(is_parting));
+    finish(guest, http1_builder(core).serve_connection(io, service).with_upgrades(), leaving).await;
+}
+
+async fn speak_http2<S>(core: &Rc<Core>, guest: Guest<'_>, io: TokioIo<ClientStream<S>>, peer: Rc<Peer>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let idle = Idle::after(core.limits.header_read_timeout);
+    let pace = Rc::new(Pace::new(core.limits.client_write_timeout));
+    let service = {
+        let (core, pulse, pace) = (Rc::clone(core), Rc::clone(&idle.pulse), Rc::clone(&pace));
+        service_fn(move |request: Request<Incoming>| {
+            let (core, peer, busy, pace) = (Rc::clone(&core), Rc::clone(&peer), pulse.beat(), Rc::clone(&pace));
+            async move {
+                let answer = call::answer(core, &peer, request).await;
+                drop(busy);
+                Ok::<_, Infallible>(answer.map(|body| pace.keep(body)))
+            }
+        })
+    };
+    let leaving = Leaving::Watched { idle, pace: PaceWatch::new(pace) };
+    finish(guest, http2_builder(core).serve_connection(io, service), leaving).await;
 }
 
 fn http1_builder(core: &Core) -> http1::Builder {
@@ -110,6 +139,10 @@ fn http2_builder(core: &Core) -> http2::Builder<LocalTasks> {
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
         .max_pending_accept_reset_streams(RESET_STREAMS)
+        .max_local_error_reset_streams(FAULTY_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
         .max_header_list_size(u32::try_from(core.limits.request_head_bytes).unwrap_or(u32::MAX))
         .keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
@@ -146,7 +179,7 @@ where
 
 impl<I, S> Finish for http2::Connection<I, S, LocalTasks>
 where
-    S: HttpService<Incoming, ResBody = AnswerBody>,
+    S: HttpService<Incoming, ResBody = PacedBody>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     S::Future: 'static,
     I: hyper::rt::Read + hyper::rt::Write + Unpin,
@@ -165,99 +198,14 @@ async fn finish<C: Finish>(mut guest: Guest<'_>, connection: C, mut leaving: Lea
             is_told = true;
             connection.as_mut().finish();
         }
+        // It asks for nothing any more, and takes nothing of what it asked for.
+        if leaving.is_stuck(context) && is_told {
+            return Poll::Ready(());
+        }
         // How a connection ended concerns its client alone: answers count their own failures.
         connection.as_mut().poll(context).map(drop)
     })
     .await;
-}
-
-/// When a connection is told to finish what it is at and to close.
-enum Leaving {
-    /// HTTP/2: at once when asked, for its client is told first what will still be answered; or for its
-    /// place is wanted.
-    Idle(Idle),
-    /// HTTP/1.1: a request may be on its way, and would be lost with a connection that is closed under it.
-    Parting(Parting),
-}
-
-impl Leaving {
-    fn has_come(&mut self, is_asked: bool, context: &mut Context<'_>) -> bool {
-        match self {
-            Self::Idle(idle) => is_asked || idle.has_come(context),
-            Self::Parting(parting) => is_asked && parting.has_come(context),
-        }
-    }
-}
-
-/// Once it is asked to leave, a connection of HTTP/1.1 says so in its next answer, which is its last. If
-/// it is not asked for one in time, it closes without.
-struct Parting {
-    is_begun: Rc<Cell<bool>>,
-    sleep: Option<Pin<Box<Sleep>>>,
-}
-
-impl Parting {
-    fn new(is_begun: Rc<Cell<bool>>) -> Self {
-        Self { is_begun, sleep: None }
-    }
-
-    fn has_come(&mut self, context: &mut Context<'_>) -> bool {
-        self.is_begun.set(true);
-        self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(PARTING))).as_mut().poll(context).is_ready()
-    }
-}
-
-/// The requests of a connection: how many came, and how many still wait for their answer's head.
-#[derive(Default)]
-struct Pulse {
-    requests: Cell<u64>,
-    waiting: Cell<usize>,
-}
-
-/// A request that waits for its answer's head.
-struct Busy(Rc<Pulse>);
-
-impl Pulse {
-    fn beat(self: &Rc<Self>) -> Busy {
-        self.requests.set(self.requests.get().wrapping_add(1));
-        self.waiting.set(self.waiting.get().saturating_add(1));
-        Busy(Rc::clone(self))
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.waiting.set(self.0.waiting.get().saturating_sub(1));
-    }
-}
-
-/// Tells when an HTTP/2 connection has asked for nothing for so long that its place is wanted. What it
-/// was promised before it still gets.
-struct Idle {
-    patience: Duration,
-    pulse: Rc<Pulse>,
-    seen: u64,
-    sleep: Option<Pin<Box<Sleep>>>,
-}
-
-impl Idle {
-    fn after(patience: Duration) -> Self {
-        Self { patience, pulse: Rc::default(), seen: 0, sleep: None }
-    }
-
-    fn has_come(&mut self, context: &mut Context<'_>) -> bool {
-        let patience = self.patience;
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
-        while sleep.as_mut().poll(context).is_ready() {
-            let requests = self.pulse.requests.get();
-            if requests == self.seen && self.pulse.waiting.get() == 0 {
-                return true;
-            }
-            self.seen = requests;
-            sleep.as_mut().reset(Instant::now() + patience);
-        }
-        false
-    }
 }
 
 impl Peer {

@@ -4,7 +4,7 @@
 use super::draining::Draining;
 use super::upstream::Upstream;
 use super::{Limits, ProxyError, ServerTls, Settings, listen};
-use crate::door::{Ids, MetadataCache, Running, Wiring};
+use crate::door::{Health, Ids, MetadataCache, Running, Seats, Wiring};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -16,6 +16,9 @@ pub(super) struct Blueprint {
     pub(super) settings: Settings,
     pub(super) wiring: Wiring,
     pub(super) metadata: Arc<MetadataCache>,
+    pub(super) seats: Seats,
+    /// One thread probes the upstreams for all.
+    pub(super) probing: Option<Arc<Health>>,
     pub(super) running: Running,
 }
 
@@ -27,6 +30,7 @@ pub(super) struct Core {
     pub(super) tls: Option<ServerTls>,
     pub(super) upstream: Upstream,
     pub(super) metadata: Arc<MetadataCache>,
+    pub(super) seats: Seats,
     pub(super) ids: Ids,
     pub(super) draining: Draining,
     pub(super) connections: Arc<AtomicUsize>,
@@ -56,11 +60,15 @@ impl Blueprint {
     /// Serves until told to stop and the last connection is gone, or until the sender of the stop
     /// signal is dropped: then whatever still runs is dropped with the thread's tasks.
     async fn run(self, seed: [u64; 4], listeners: Vec<TcpListener>) {
-        let Self { settings, wiring, metadata, running } = self;
+        let Self { settings, wiring, metadata, seats, probing, running } = self;
         let mut stopped = running.stopped.clone();
+        if let Some(health) = probing {
+            tokio::task::spawn_local(health.run(Arc::clone(&wiring.metrics)));
+        }
         let core = Rc::new(Core {
-            upstream: Upstream::new(&settings.upstreams, &settings.limits),
+            upstream: Upstream::new(&settings.upstreams, settings.health, &settings.limits),
             metadata,
+            seats,
             wiring: Arc::new(wiring),
             limits: settings.limits,
             tls: settings.tls,

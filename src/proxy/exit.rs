@@ -3,7 +3,7 @@
 
 use super::core::Core;
 use crate::authorize::{Admission, DecisionId, Door, Refusal, Stop, Summary};
-use crate::door::{Asked, Ending};
+use crate::door::{Asked, Ending, Seat};
 use crate::observe::Outcome;
 use crate::snapshot::World;
 use http::StatusCode;
@@ -11,14 +11,14 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// The ending of a call of this door.
+/// The ending of a call of this door, and its seat, which is free again after it.
 #[derive(Clone)]
-pub(super) struct Exit(Rc<RefCell<Ending>>);
+pub(super) struct Exit(Rc<RefCell<Ending>>, #[expect(dead_code, reason = "held for its drop")] Option<Rc<Seat>>);
 
 impl Exit {
-    /// A call that has just come.
-    pub(super) fn new(core: &Core, decision_id: DecisionId) -> Self {
-        Self(Rc::new(RefCell::new(Ending::new(&core.wiring, Door::Proxy, decision_id))))
+    /// A call that has just come, on its seat if there was one.
+    pub(super) fn new(core: &Core, decision_id: DecisionId, seat: Option<Seat>) -> Self {
+        Self(Rc::new(RefCell::new(Ending::new(&core.wiring, Door::Proxy, decision_id))), seat.map(Rc::new))
     }
 
     /// The call's id.

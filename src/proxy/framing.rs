@@ -2,7 +2,7 @@
 //! writes it anew from the body.
 
 use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
-use http::uri::PathAndQuery;
+use http::uri::{PathAndQuery, Scheme};
 use http::{Method, Uri, Version};
 use std::borrow::Cow;
 
@@ -11,9 +11,13 @@ use std::borrow::Cow;
 pub(super) fn target(uri: &Uri, version: Version) -> Cow<'_, str> {
     let is_origin_form = uri.scheme().is_none() && uri.authority().is_none();
     match uri.path_and_query() {
-        Some(path) if is_origin_form || version == Version::HTTP_2 => Cow::Borrowed(path.as_str()),
+        Some(path) if is_origin_form || version == Version::HTTP_2 && is_http(uri) => Cow::Borrowed(path.as_str()),
         _ => Cow::Owned(uri.to_string()),
     }
+}
+
+fn is_http(uri: &Uri) -> bool {
+    uri.scheme().is_some_and(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS)
 }
 
 /// The same target towards the upstream: what was authorized, byte for byte.
@@ -58,5 +62,6 @@ mod tests {
             assert_eq!(target_of(written, Version::HTTP_11), written);
         }
         assert_eq!(target_of("https://host/a?b", Version::HTTP_2), "/a?b");
+        assert_eq!(target_of("ftp://host/a?b", Version::HTTP_2), "ftp://host/a?b");
     }
 }

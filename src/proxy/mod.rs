@@ -11,8 +11,10 @@ mod draining;
 mod exit;
 mod filtered;
 mod framing;
+mod leaving;
 mod listen;
 mod metadata;
+mod pace;
 mod refuse;
 mod stream;
 mod upgrade;
@@ -21,7 +23,7 @@ mod upstream;
 pub use crate::door::{ServerTls, TlsError, client_tls};
 pub use upstream::{UpstreamTls, UpstreamUrl};
 
-use crate::door::{ListenError, MetadataCache, MetadataCacheSettings, Serving, Sockets, Wiring, bind};
+use crate::door::{Health, ListenError, MetadataCache, MetadataCacheSettings, Seats, Serving, Sockets, Wiring, bind};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -42,6 +44,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Metadata that the upstream answered.
     pub metadata_cache: MetadataCacheSettings,
+    /// What is known of the upstreams; the first thread finds it out.
+    pub health: Arc<Health>,
 }
 
 /// Finite limits and timeouts of the door itself; those of a call stand in the world's settings.
@@ -59,8 +63,14 @@ pub struct Limits {
     pub upstream_connect_timeout: Duration,
     /// Time between two signs of life of the upstream.
     pub upstream_read_timeout: Duration,
+    /// Time for a whole request body that is inspected.
+    pub request_body_timeout: Duration,
+    /// Time for a client to take some of what it is sent.
+    pub client_write_timeout: Duration,
     /// Connections of clients at once, over all threads.
     pub max_connections: usize,
+    /// Calls at work at once, over all threads.
+    pub max_in_flight: usize,
 }
 
 /// Why the proxy could not be started.
@@ -119,8 +129,12 @@ impl Proxy {
     pub fn serve(self, wiring: &Wiring) -> Result<Serving, ProxyError> {
         let (serving, running) = Serving::begin();
         let metadata = Arc::new(MetadataCache::new(self.settings.metadata_cache));
+        let seats = Seats::new(self.settings.limits.max_in_flight);
+        let mut probing = Some(Arc::clone(&self.settings.health));
         for listeners in self.listeners {
-            let core = core::Blueprint { settings: self.settings.clone(), wiring: wiring.clone(), metadata: Arc::clone(&metadata), running: running.clone() };
+            let (settings, wiring, running) = (self.settings.clone(), wiring.clone(), running.clone());
+            let (metadata, seats, probing) = (Arc::clone(&metadata), seats.clone(), probing.take());
+            let core = core::Blueprint { settings, wiring, metadata, seats, probing, running };
             core.start(listeners)?;
         }
         Ok(serving)

@@ -1,6 +1,7 @@
 //! The client's byte stream as hyper sees it: with the bytes that were read to tell HTTP/2 from
 //! HTTP/1, and with a lingering close, so that an early refusal reaches a client that still sends.
 
+use super::body::Patience;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -24,6 +25,7 @@ pub(super) struct ClientStream<S> {
     ahead_end: usize,
     linger: Arc<AtomicBool>,
     lingering: Option<Lingering>,
+    patience: Patience,
 }
 
 struct Lingering {
@@ -32,9 +34,20 @@ struct Lingering {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> ClientStream<S> {
-    /// Wraps a stream; set the flag to let it linger when it closes.
-    pub(super) fn new(inner: S, linger: Arc<AtomicBool>) -> Self {
-        Self { inner, ahead: [0; 24], ahead_start: 0, ahead_end: 0, linger, lingering: None }
+    /// Wraps a stream whose client takes what it is sent within the patience; set the flag to let it
+    /// linger when it closes.
+    pub(super) fn new(inner: S, linger: Arc<AtomicBool>, patience: Duration) -> Self {
+        Self { inner, ahead: [0; 24], ahead_start: 0, ahead_end: 0, linger, lingering: None, patience: Patience::new(patience) }
+    }
+
+    /// What came of writing, or that the client has taken nothing for too long. The kernel asks for more
+    /// only when a good part of its buffer is free again, so a byte now and then is not enough.
+    fn taken<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.patience.renew();
+            return written;
+        }
+        self.patience.poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Whether the client speaks HTTP/2 by prior knowledge. Reads only as far as the bytes agree
@@ -85,11 +98,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(context, bytes)
+        let written = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.taken(context, written)
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
+        self.taken(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -97,7 +112,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(context)
+        let flushed = Pin::new(&mut self.inner).poll_flush(context);
+        self.taken(context, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

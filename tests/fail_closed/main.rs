@@ -17,6 +17,8 @@ mod availability;
 mod codings;
 mod framing;
 mod headers;
+mod payloads;
+mod smuggling;
 mod targets;
 mod tokens;
 mod upgrades;

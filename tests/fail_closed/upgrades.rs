@@ -3,7 +3,12 @@
 use super::ask;
 use crate::support::client::{Client, request};
 use crate::support::door::Doorward;
-use crate::support::upstream::{Reply, Upstream};
+use crate::support::upstream::{Reply, Upstream, ok};
+use crate::support::within;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 const SWITCHING: &str = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
 
@@ -49,4 +54,81 @@ async fn a_changed_protocol_carries_its_decision_id() {
     let answer = client.head().await;
     assert_eq!(answer.status, 101);
     assert_eq!(upstream.only().header("doorward-decision-id"), [answer.header("doorward-decision-id").unwrap()]);
+}
+
+/// An upstream that changes the protocol as soon as it has a request's head, and keeps what else comes.
+async fn hasty() -> (SocketAddr, Arc<Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, taken) = (listener.local_addr().unwrap(), Arc::new(Mutex::new(Vec::new())));
+    let kept = Arc::clone(&taken);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let kept = Arc::clone(&kept);
+            tokio::spawn(async move {
+                let mut chunk = [0; 4096];
+                let mut is_first = true;
+                while let Ok(count @ 1..) = stream.read(&mut chunk).await {
+                    kept.lock().unwrap().extend_from_slice(&chunk[..count]);
+                    if std::mem::take(&mut is_first) {
+                        let _ = stream.write_all(SWITCHING.as_bytes()).await;
+                    }
+                }
+            });
+        }
+    });
+    (address, taken)
+}
+
+#[tokio::test]
+async fn a_101_while_the_body_still_comes_opens_nothing() {
+    let (upstream, taken) = hasty().await;
+    let door = Doorward::planned(&[upstream], |_| {});
+    for (target, headers) in [
+        ("/free", "content-length: 10\r\n"),
+        ("/free", "transfer-encoding: chunked\r\n"),
+        ("/free", "connection: upgrade\r\nupgrade: websocket\r\ncontent-length: 10\r\n"),
+        ("/free", "connection: upgrade\r\nupgrade: websocket\r\ntransfer-encoding: chunked\r\n"),
+    ] {
+        let mut client = Client::connect(door.address).await;
+        client.send(request("POST", target, headers)).await;
+        let answer = client.answer().await;
+        assert_eq!(answer.problem(), "UpstreamUnavailable", "{headers}");
+        client.try_send(request("GET", "/free?through-the-tunnel", "")).await;
+        client.finish().await;
+        client.bytes(usize::MAX).await;
+    }
+    let mut client = Client::connect(door.address).await;
+    client.send(request("GET", "/socket", "connection: upgrade\r\nupgrade: websocket\r\ncontent-length: 10\r\n")).await;
+    assert_ne!(client.head().await.status, 101, "with a body that still comes");
+    drop(client);
+    let taken = String::from_utf8_lossy(&taken.lock().unwrap().clone()).into_owned();
+    assert!(!taken.contains("through-the-tunnel") && !taken.to_lowercase().contains("upgrade:"), "{taken}");
+}
+
+#[tokio::test]
+async fn a_101_that_nobody_asked_for_opens_nothing_even_where_one_may_ask() {
+    let (upstream, taken) = hasty().await;
+    let door = Doorward::planned(&[upstream], |_| {});
+    for headers in ["", "upgrade: websocket\r\n", "connection: upgrade\r\n", "connection: keep-alive\r\nupgrade: websocket\r\n"] {
+        let mut client = Client::connect(door.address).await;
+        client.send(request("GET", "/socket", headers)).await;
+        assert_eq!(client.answer().await.problem(), "UpstreamUnavailable", "{headers}");
+        client.try_send("through the tunnel").await;
+        client.finish().await;
+        client.bytes(usize::MAX).await;
+    }
+    let taken = String::from_utf8_lossy(&taken.lock().unwrap().clone()).into_owned();
+    assert!(!taken.contains("through the tunnel"), "{taken}");
+}
+
+#[tokio::test]
+async fn a_request_behind_a_wish_that_was_not_granted_is_judged_like_any_other() {
+    let upstream = Upstream::start(|_| ok("{}")).await;
+    let door = Doorward::before(&upstream);
+    let mut client = Client::connect(door.address).await;
+    let wish = request("GET", "/socket", "connection: upgrade\r\nupgrade: websocket\r\n");
+    client.send(wish + "GET /free?smuggled HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    client.finish().await;
+    within(client.bytes(usize::MAX)).await;
+    assert!(upstream.seen().iter().all(|seen| !seen.head.contains("smuggled")), "{:?}", upstream.seen());
 }

@@ -27,15 +27,24 @@ mod framing;
 mod guards;
 #[path = "../fail_closed/headers.rs"]
 mod headers;
+#[path = "../proxy/health.rs"]
+mod health;
 #[path = "../proxy/http2.rs"]
 mod http2;
+#[path = "../proxy/https.rs"]
 mod https;
 #[path = "../proxy/metadata.rs"]
 mod metadata;
 #[path = "../proxy/observed.rs"]
 mod observed;
+#[path = "../proxy/overload.rs"]
+mod overload;
+#[path = "../fail_closed/payloads.rs"]
+mod payloads;
 #[path = "../proxy/requests.rs"]
 mod requests;
+#[path = "../fail_closed/smuggling.rs"]
+mod smuggling;
 #[path = "../fail_closed/targets.rs"]
 mod targets;
 #[path = "../proxy/tls.rs"]

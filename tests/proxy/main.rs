@@ -13,11 +13,16 @@
 mod support;
 
 mod answers;
+mod certificates;
 mod connections;
 mod control_sink;
+mod health;
 mod http2;
+mod https;
+mod limits;
 mod metadata;
 mod observed;
+mod overload;
 mod requests;
 mod tls;
 mod upstreams;

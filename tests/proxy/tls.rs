@@ -1,41 +1,40 @@
 //! TLS with ALPN, client certificates, and certificates that change.
 
-use crate::support::client::Client;
+use crate::support::certificates::{Authority, authority, issue, issue_expired};
+use crate::support::client::{Client, request};
 use crate::support::door::Doorward;
 use crate::support::http2;
 use crate::support::upstream::{Upstream, ok};
 use crate::support::within;
 use doorward::proxy::ServerTls;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
-fn authority() -> Authority {
-    let mut params = CertificateParams::new(vec![]).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-/// A certificate for this name and its key, as PEM.
-fn issue(authority: &Authority, name: &str) -> (String, String) {
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-    (params.signed_by(&key, authority).unwrap().pem(), key.serialize_pem())
-}
-
 async fn connect(address: SocketAddr, root: &Authority, alpn: &[&[u8]], own: Option<(String, String)>) -> std::io::Result<TlsStream<TcpStream>> {
+    connect_by(&[&TLS12, &TLS13], address, root, alpn, own).await
+}
+
+type Versions<'a> = &'a [&'static SupportedProtocolVersion];
+
+async fn connect_by(
+    versions: Versions<'_>,
+    address: SocketAddr,
+    root: &Authority,
+    alpn: &[&[u8]],
+    own: Option<(String, String)>,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(root.pem().as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
+    let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap().with_root_certificates(roots);
     let mut config = match own {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
@@ -78,10 +77,12 @@ async fn a_client_without_a_certificate_is_turned_away_where_one_is_asked_for() 
     let door = door(&upstream, &tls);
     let known = connect(door.address, &root, &[b"http/1.1"], Some(issue(&clients, "client"))).await.unwrap();
     assert_eq!(Client::over(known).get("/free").await.status, 200);
-    for own in [None, Some(issue(&strangers, "client"))] {
+    for own in [None, Some(issue(&strangers, "client")), Some(issue_expired(&clients, "client"))] {
         // With TLS 1.3 the refusal may come only after the client's side of the handshake.
         if let Ok(stream) = connect(door.address, &root, &[b"http/1.1"], own).await {
-            assert!(Client::over(stream).is_closed().await);
+            let mut client = Client::over(stream);
+            client.try_send(request("GET", "/free", "")).await;
+            assert!(client.answer_or_end().await.is_none());
         }
     }
     assert_eq!(upstream.seen().len(), 1);
@@ -103,4 +104,47 @@ async fn certificates_change_while_the_door_is_open() {
     assert!(connect(door.address, &old, &[], None).await.is_err());
     connect(door.address, &new, &[], None).await.unwrap();
     assert_eq!(before.get("/free").await.status, 200);
+}
+
+#[tokio::test]
+async fn tls_1_2_and_1_3_are_spoken() {
+    let upstream = Upstream::start(|_| ok("{}")).await;
+    let root = authority();
+    let (certificate, key) = issue(&root, "door.example");
+    let door = door(&upstream, &ServerTls::from_pem(certificate.as_bytes(), key.as_bytes(), None).unwrap());
+    for version in [&TLS12, &TLS13] {
+        let stream = connect_by(&[version], door.address, &root, &[], None).await.unwrap();
+        assert_eq!(stream.get_ref().1.protocol_version(), Some(version.version));
+        assert_eq!(Client::over(stream).get("/free").await.status, 200);
+    }
+}
+
+/// A ClientHello that offers no more than this version, with suites that it has.
+fn hello(version: [u8; 2]) -> Vec<u8> {
+    let suites = [0xc0, 0x2b, 0xc0, 0x2f, 0xc0, 0x09, 0xc0, 0x13, 0xc0, 0x0a, 0xc0, 0x14, 0x00, 0x2f, 0x00, 0x35];
+    let groups = [0x00, 0x0a, 0, 6, 0, 4, 0, 23, 0, 24];
+    let points = [0x00, 0x0b, 0, 2, 1, 0];
+    let schemes = [0x00, 0x0d, 0, 8, 0, 6, 4, 3, 8, 4, 4, 1];
+    let extensions = [&groups[..], &points, &schemes].concat();
+    let sized = |bytes: &[u8]| [&u16::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat();
+    let body = [&version[..], &[7; 32], &[0], &sized(&suites), &[1, 0], &sized(&extensions)].concat();
+    let message = [&[1, 0][..], &sized(&body)].concat();
+    [&[22, 3, 1][..], &sized(&message)].concat()
+}
+
+#[tokio::test]
+async fn nothing_older_than_tls_1_2_is_spoken() {
+    let upstream = Upstream::start(|_| ok("{}")).await;
+    let root = authority();
+    let (certificate, key) = issue(&root, "door.example");
+    let door = door(&upstream, &ServerTls::from_pem(certificate.as_bytes(), key.as_bytes(), None).unwrap());
+    // Alert and handshake records begin with their type; a ServerHello is a handshake message of type 2.
+    for (version, is_spoken) in [([3, 0], false), ([3, 1], false), ([3, 2], false), ([3, 3], true)] {
+        let mut stream = TcpStream::connect(door.address).await.unwrap();
+        stream.write_all(&hello(version)).await.unwrap();
+        let mut start = [0; 6];
+        let count = within(stream.read_exact(&mut start)).await.map_or(0, |count| count);
+        assert_eq!(count == 6 && start[0] == 22 && start[5] == 2, is_spoken, "{version:?}: {start:?}");
+        assert!(is_spoken || count == 0 || start[0] == 21, "{version:?}: {start:?}");
+    }
 }

@@ -123,3 +123,49 @@ async fn a_client_that_leaves_takes_its_upstream_connection_along() {
     assert_eq!(Client::connect(door.address).await.get("/free").await.status, 200);
     assert_eq!(upstream.connections(), 2);
 }
+
+#[tokio::test]
+async fn a_call_that_may_be_repeated_goes_to_another_upstream_when_the_first_says_nothing() {
+    let (mute, well) = (Upstream::start(|_| Reply::Close(vec![])).await, Upstream::start(|_| ok("{}")).await);
+    for (method, body) in [("GET", ""), ("PUT", "{}")] {
+        let door = Doorward::planned(&[mute.address, well.address], |_| {});
+        let mut client = Client::connect(door.address).await;
+        let length = if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
+        client.send(request(method, "/free", &length) + body).await;
+        let answer = client.answer().await;
+        // A body that streams is gone: it cannot be sent again.
+        let expected = if body.is_empty() { 200 } else { 502 };
+        assert!(answer.status == expected || IS_PINGORA && answer.status == 502, "{method}: {}", answer.status);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_may_not_be_repeated_is_never_sent_twice() {
+    let (mute, other) = (Upstream::start(|_| Reply::Close(vec![])).await, Upstream::start(|_| Reply::Close(vec![])).await);
+    let door = Doorward::planned(&[mute.address, other.address], |_| {});
+    let body = "{\"id\":{\"scope\":\"US\",\"code\":\"a\"}}";
+    let mut sent = 0;
+    for target in ["/free", "/api/portfolios"] {
+        for body in [body, ""] {
+            let mut client = Client::connect(door.address).await;
+            client.send(request("POST", target, &format!("content-length: {}\r\n", body.len())) + body).await;
+            assert!(client.answer().await.status >= 400);
+            let seen = mute.seen().len() + other.seen().len();
+            assert!(seen <= sent + 1, "sent {} times", seen - sent);
+            sent = seen;
+        }
+    }
+    assert!(sent >= 3);
+}
+
+#[tokio::test]
+async fn a_post_goes_to_another_upstream_when_the_first_cannot_be_reached() {
+    let well = Upstream::start(|_| ok("{}")).await;
+    let door = Doorward::planned(&[nowhere().await, well.address], |_| {});
+    for _ in 0..2 {
+        let mut client = Client::connect(door.address).await;
+        client.send(request("POST", "/free", "content-length: 2\r\n") + "{}").await;
+        assert_eq!(client.answer().await.status, 200);
+    }
+    assert_eq!(well.seen().len(), 2);
+}

@@ -3,7 +3,7 @@
 use super::engine;
 use super::upstream::Upstream;
 use super::world::world;
-use doorward::door::{MetadataCacheSettings, Serving, Wiring};
+use doorward::door::{Health, MetadataCacheSettings, Serving, Wiring};
 use doorward::observe::clock::WallClock;
 use doorward::observe::{DecisionLog, Labels, LogSettings, Metrics, OnFull, When};
 use doorward::proxy::{Limits, Settings, UpstreamUrl};
@@ -99,8 +99,12 @@ fn settings(upstreams: &[SocketAddr]) -> Settings {
             header_read_timeout: Duration::from_secs(10),
             upstream_connect_timeout: Duration::from_secs(5),
             upstream_read_timeout: Duration::from_secs(10),
+            request_body_timeout: Duration::from_secs(10),
+            client_write_timeout: Duration::from_secs(10),
             max_connections: 100,
+            max_in_flight: 100,
         },
+        health: Arc::new(Health::default()),
         metadata_cache: MetadataCacheSettings { ttl: Duration::from_secs(5), bytes: 1 << 20 },
     }
 }

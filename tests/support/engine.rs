@@ -44,9 +44,12 @@ fn by_pingora(settings: Settings, upstream_ca: Option<PathBuf>) -> (doorward::pi
         header_read_timeout: limits.header_read_timeout,
         upstream_connect_timeout: limits.upstream_connect_timeout,
         upstream_read_timeout: limits.upstream_read_timeout,
+        request_body_timeout: limits.request_body_timeout,
+        client_write_timeout: limits.client_write_timeout,
         max_connections: limits.max_connections,
+        max_in_flight: limits.max_in_flight,
     };
     let listening = Listening { listen: settings.listen, threads: settings.threads, tls: settings.tls };
     let upstreams = settings.upstreams.into_iter().map(url).collect();
-    (listening, doorward::pingora::Settings { upstreams, upstream_ca, limits, metadata })
+    (listening, doorward::pingora::Settings { upstreams, upstream_ca, limits, health: settings.health, metadata })
 }

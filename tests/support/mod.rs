@@ -3,9 +3,11 @@
 
 #![allow(dead_code, unreachable_pub, reason = "nouns are shared, and no test binary uses every one")]
 
+pub mod certificates;
 pub mod client;
 pub mod door;
 pub mod engine;
+pub mod frames;
 pub mod http2;
 pub mod issuer;
 pub mod load;

@@ -11,6 +11,7 @@ pub(super) use request_body::RequestBody;
 use super::Limits;
 use super::framing;
 use crate::authorize::{Admission, Refusal, RefusalName};
+use crate::door::Health;
 use crate::observe::clock;
 use bytes::Bytes;
 use connect::Reached;
@@ -26,13 +27,15 @@ use std::cell::Cell;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 /// The largest metadata answer that is read; a larger one is unknown.
 const METADATA_BYTES: usize = 64 * 1024;
 /// How often a call is sent again when a pooled connection turns out to be closed.
 const STALE_CONNECTIONS: usize = 3;
+/// What must come of a streamed request body, in bytes, between two looks at it.
+const LEAST_PROGRESS: u64 = 1024;
 
 /// An upstream from the configuration.
 #[derive(Clone, Debug)]
@@ -57,6 +60,7 @@ pub struct UpstreamTls {
 /// The upstreams as one thread sees them.
 pub(super) struct Upstream {
     peers: Vec<Rc<Peer>>,
+    health: Arc<Health>,
     turn: Cell<usize>,
     connect_timeout: Duration,
     read_timeout: Duration,
@@ -79,9 +83,10 @@ enum Fault {
 }
 
 impl Upstream {
-    pub(super) fn new(upstreams: &[UpstreamUrl], limits: &Limits) -> Self {
+    pub(super) fn new(upstreams: &[UpstreamUrl], health: Arc<Health>, limits: &Limits) -> Self {
         Self {
-            peers: upstreams.iter().map(|upstream| Rc::new(Peer::new(upstream))).collect(),
+            health,
+            peers: upstreams.iter().enumerate().map(|(place, upstream)| Rc::new(Peer::new(place, upstream))).collect(),
             turn: Cell::new(0),
             connect_timeout: limits.upstream_connect_timeout,
             read_timeout: limits.upstream_read_timeout,
@@ -124,15 +129,15 @@ impl Upstream {
     }
 
     /// One request and the head of its answer, again on another connection where that is safe:
-    /// nothing was written, or a reused connection ended without a byte and the request may be
-    /// repeated.
+    /// nothing was written, or the connection ended without a byte and the request may be repeated;
+    /// to the same upstream only where the connection was an old one.
     async fn exchange(&self, mut request: Request<RequestBody>) -> Result<(Response<Incoming>, Lease), Refusal> {
-        let mut stale = 0;
+        let (mut stale, mut others) = (0, self.peers.len().saturating_sub(1));
         loop {
             let may_reuse = stale < STALE_CONNECTIONS;
             let mut lease = self.reach(may_reuse).await?;
             request.headers_mut().insert(HOST, lease.peer().authority.clone());
-            let spare = if lease.is_reused() { spare(&request) } else { None };
+            let spare = if lease.is_reused() || others > 0 { spare(&request) } else { None };
             lease.watch(request.body());
             let fault = match self.attempt(&mut lease, request).await {
                 Ok(response) => return Ok((response, lease)),
@@ -140,27 +145,32 @@ impl Upstream {
             };
             request = match (fault, spare) {
                 (Fault::Refused(refusal), _) => return Err(refusal),
-                (Fault::Unsent(request), _) if lease.is_reused() => *request,
+                (Fault::Unsent(request), _) if lease.is_reused() || others > 0 => *request,
                 (Fault::Closed, Some(spare)) => spare,
                 (Fault::Unsent(_) | Fault::Closed, _) => return Err(unavailable("the upstream closed the connection without an answer")),
             };
-            stale += 1;
+            if lease.is_reused() {
+                stale += 1;
+            } else {
+                lease.peer().mark_down(clock::monotonic());
+                others = others.saturating_sub(1);
+            }
         }
     }
 
     async fn attempt(&self, lease: &mut Lease, request: Request<RequestBody>) -> Result<Response<Incoming>, Fault> {
         let progress = request.body().progress();
         let mut answer = pin!(lease.try_send(request));
-        let mut seen = progress.as_ref().map(|progress| progress.frames());
+        let mut seen = progress.as_ref().map_or(0, |progress| progress.bytes());
         let result = loop {
             if let Ok(result) = timeout(self.read_timeout, answer.as_mut()).await {
                 break result;
             }
             // While the client's body still moves the upstream is not late.
-            let now = progress.as_ref().map(|progress| progress.frames());
-            if now == seen {
-                let refusal = Refusal::new(RefusalName::UpstreamTimeout, "The upstream did not answer in time.", "no answer's head in time");
-                return Err(Fault::Refused(refusal));
+            let now = progress.as_ref().map_or(0, |progress| progress.bytes());
+            if now.saturating_sub(seen) < LEAST_PROGRESS {
+                let is_clients = progress.as_ref().is_some_and(|progress| progress.is_awaited());
+                return Err(Fault::Refused(if is_clients { slow_body() } else { late("no answer's head in time") }));
             }
             seen = now;
         };
@@ -187,7 +197,7 @@ impl Upstream {
         let first = self.turn.replace(self.turn.get().wrapping_add(1));
         let in_turn = || (0..count).filter_map(|place| self.peers.get(first.wrapping_add(place) % count));
         // Those that failed a moment ago come last, not never.
-        let order = in_turn().filter(|peer| !peer.is_down(now)).chain(in_turn().filter(|peer| peer.is_down(now)));
+        let order = in_turn().filter(|peer| !self.is_down(peer, now)).chain(in_turn().filter(|peer| self.is_down(peer, now)));
         let mut refusal = unavailable("no upstream is configured");
         for peer in order {
             if may_reuse && let Some(lease) = peer.reuse(now, self.connect_timeout).await {
@@ -196,13 +206,16 @@ impl Upstream {
             match connect::reach(peer, self.connect_timeout).await {
                 Reached::Connected(lease) => return Ok(lease),
                 Reached::Failed(reason) => refusal = unavailable(reason),
-                Reached::Late => {
-                    refusal = Refusal::new(RefusalName::UpstreamTimeout, "The upstream did not answer in time.", "no connection in time");
-                }
+                Reached::Late => refusal = late("no connection in time"),
             }
             peer.mark_down(clock::monotonic());
         }
         Err(refusal)
+    }
+
+    /// Whether an upstream is to be tried last.
+    fn is_down(&self, peer: &Peer, now: Instant) -> bool {
+        peer.is_down(now) || self.health.is_down(peer.place)
     }
 }
 
@@ -215,6 +228,16 @@ fn spare(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = HeaderMap::clone(request.headers());
     Some(copy)
+}
+
+/// 400: the client does not send what it said it would.
+fn slow_body() -> Refusal {
+    Refusal::new(RefusalName::InvalidRequest, "The request body is incomplete.", "the request body did not come in time")
+}
+
+/// 504: the upstream took too long.
+fn late(reason: &str) -> Refusal {
+    Refusal::new(RefusalName::UpstreamTimeout, "The upstream did not answer in time.", reason)
 }
 
 /// 502: the upstream cannot be reached or broke off.

@@ -24,6 +24,8 @@ const DOWN: Duration = Duration::from_secs(2);
 
 /// One upstream.
 pub(in crate::proxy) struct Peer {
+    /// Its place in the configuration.
+    pub(super) place: usize,
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) tls: Option<UpstreamTls>,
@@ -48,12 +50,13 @@ pub(in crate::proxy) struct Lease {
 }
 
 impl Peer {
-    pub(super) fn new(upstream: &UpstreamUrl) -> Self {
+    pub(super) fn new(place: usize, upstream: &UpstreamUrl) -> Self {
         let UpstreamUrl { host, port, tls } = upstream;
         let usual = if tls.is_some() { 443 } else { 80 };
         let name = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.clone() };
         let authority = if *port == usual { name } else { format!("{name}:{port}") };
         Self {
+            place,
             host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
             port: *port,
             tls: tls.clone(),

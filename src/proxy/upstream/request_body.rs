@@ -19,14 +19,21 @@ pub(in crate::proxy) enum RequestBody {
 /// How far a streamed body got.
 #[derive(Default)]
 pub(in crate::proxy) struct Progress {
-    frames: Cell<u64>,
+    bytes: Cell<u64>,
+    is_awaited: Cell<bool>,
     is_ended: Cell<bool>,
     is_broken: Cell<bool>,
 }
 
 impl Progress {
-    pub(super) fn frames(&self) -> u64 {
-        self.frames.get()
+    /// Bytes that came so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.get()
+    }
+
+    /// Whether the client is waited for.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.is_awaited.get()
     }
 
     pub(super) fn is_ended(&self) -> bool {
@@ -71,10 +78,12 @@ impl Body for RequestBody {
             Self::Empty => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Streaming(incoming, progress) => {
-                let frame = ready!(Pin::new(&mut *incoming).poll_frame(context));
-                progress.frames.set(progress.frames.get().wrapping_add(1));
-                match frame {
+                let frame = Pin::new(&mut *incoming).poll_frame(context);
+                progress.is_awaited.set(frame.is_pending());
+                match ready!(frame) {
                     Some(Ok(frame)) if frame.is_data() => {
+                        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+                        progress.bytes.set(progress.bytes.get().saturating_add(length));
                         progress.is_ended.set(incoming.is_end_stream());
                         Poll::Ready(Some(Ok(frame)))
                     }

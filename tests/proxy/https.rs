@@ -1,12 +1,12 @@
-//! https upstreams on Pingora: by its own pipeline, and by the door's own carrying of filtered calls.
+//! https upstreams: verified by their authority and name, or sent nothing.
 
-use crate::support::client::Client;
+use crate::support::certificates::{Authority, authority, issue, issue_expired};
+use crate::support::client::{Client, request};
 use crate::support::door::Doorward;
 use crate::support::upstream::{Upstream, ok};
 use crate::support::world::{portfolios, visible_portfolios};
 use doorward::door::client_tls;
 use doorward::proxy::{UpstreamTls, UpstreamUrl};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use std::net::SocketAddr;
@@ -15,20 +15,10 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
-fn authority() -> Authority {
-    let mut params = CertificateParams::new(vec![]).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-/// TLS under this name in front of a plain upstream; it ends with the test's runtime.
-async fn behind_tls(upstream: &Upstream, authority: &Authority, name: &str) -> SocketAddr {
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, authority).unwrap().pem();
+/// TLS with this certificate in front of a plain upstream; it ends with the test's runtime.
+async fn behind_tls(upstream: &Upstream, (certificate, key): (String, String)) -> SocketAddr {
     let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
-    let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(builder.with_no_client_auth().with_single_cert(chain, key).unwrap()));
@@ -62,7 +52,7 @@ fn door(address: SocketAddr, trusted: &Authority, folder: &Path) -> Doorward {
 async fn an_https_upstream_is_verified_and_asked_by_both_ways() {
     let upstream = Upstream::start(|seen| if seen.line().contains("/api/") { ok(&portfolios(5)) } else { ok("{}") }).await;
     let (authority, folder) = (authority(), tempfile::tempdir().unwrap());
-    let address = behind_tls(&upstream, &authority, "localhost").await;
+    let address = behind_tls(&upstream, issue(&authority, "localhost")).await;
     let door = door(address, &authority, folder.path());
     let mut client = Client::connect(door.address).await;
     assert_eq!(client.get("/free").await.text(), "{}");
@@ -74,13 +64,19 @@ async fn an_https_upstream_is_verified_and_asked_by_both_ways() {
 async fn an_upstream_that_cannot_show_who_it_is_is_sent_nothing() {
     let upstream = Upstream::start(|_| ok("{}")).await;
     let (known, stranger) = (authority(), authority());
-    for (signer, name) in [(&stranger, "localhost"), (&known, "elsewhere.example")] {
+    for (what, shown) in [
+        ("an unknown authority", issue(&stranger, "localhost")),
+        ("another name", issue(&known, "elsewhere.example")),
+        ("expired", issue_expired(&known, "localhost")),
+    ] {
         let folder = tempfile::tempdir().unwrap();
-        let address = behind_tls(&upstream, signer, name).await;
+        let address = behind_tls(&upstream, shown).await;
         let door = door(address, &known, folder.path());
-        for target in ["/free", "/api/portfolios"] {
-            let answer = Client::connect(door.address).await.get(target).await;
-            assert_eq!((answer.status, answer.problem().as_str()), (502, "UpstreamUnavailable"), "{target} {name}");
+        for head in [request("GET", "/free", ""), request("GET", "/api/portfolios", ""), request("POST", "/free", "content-length: 2\r\n") + "{}"] {
+            let mut client = Client::connect(door.address).await;
+            client.send(&head).await;
+            let answer = client.answer().await;
+            assert_eq!((answer.status, answer.problem().as_str()), (502, "UpstreamUnavailable"), "{what}");
         }
     }
     assert!(upstream.seen().is_empty());
