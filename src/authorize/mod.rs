@@ -40,7 +40,7 @@ pub use call::{Call, DecisionId, Door, Identity, UpstreamMetadata};
 pub use caller::Caller;
 pub use explained::{ExplainedCall, SupposedCall, explain_call};
 pub use record::{KeptRecord, Record};
-pub use refusal::{Refusal, RefusalName};
+pub use refusal::{Challenge, Refusal, RefusalName};
 pub use request_headers::is_lookalike;
 pub use trace::{Trace, Traced};
 

@@ -9,6 +9,8 @@ use http::header::{
 
 const USER: HeaderName = HeaderName::from_static("doorward-user");
 const ROLES: HeaderName = HeaderName::from_static("doorward-roles");
+/// A proof of possession: it goes up, or not, with the token that it is for.
+const PROOF: HeaderName = HeaderName::from_static("dpop");
 /// The name of the header that carries the decision id, in requests and answers.
 pub(super) const DECISION_ID: HeaderName = HeaderName::from_static("doorward-decision-id");
 
@@ -37,6 +39,7 @@ pub(super) fn edit(admission: &Admission, headers: &mut HeaderMap) {
     }
     if admission.world.settings.drop_authorization {
         headers.remove(AUTHORIZATION);
+        headers.remove(PROOF);
     }
     if admission.is_filtered() {
         prepare_for_filter(headers);

@@ -1,7 +1,7 @@
 //! Starts the background work: key sets and snapshots.
 
 use super::GatewayError;
-use crate::config::Config;
+use crate::config::{Config, key_sets};
 use crate::http_client::{Authorities, HttpClient};
 use crate::observe::{Metrics, clock};
 use crate::snapshot::WorldStore;
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 pub(super) fn start(config: &Config, world: &Arc<WorldStore>, metrics: &Arc<Metrics>, tasks: &mut JoinSet<()>) -> Result<Arc<KeySets>, GatewayError> {
     let client = HttpClient::new(Authorities::Native)?;
     let surroundings = Surroundings { client, observer: Arc::clone(metrics) as _, clock: clock::now };
-    let keys = Arc::new(key_sets(config, &surroundings));
+    let keys = Arc::new(key_sets(&config.issuers, &surroundings));
     tasks.spawn({
         let keys = Arc::clone(&keys);
         async move { keys.run().await }
@@ -24,10 +24,4 @@ pub(super) fn start(config: &Config, world: &Arc<WorldStore>, metrics: &Arc<Metr
     }
     tasks.spawn(Snapshots::new(source, Arc::clone(world), surroundings).run());
     Ok(keys)
-}
-
-/// The key sets of the configured issuers; they are empty until they are run.
-#[must_use]
-pub fn key_sets(config: &Config, surroundings: &Surroundings) -> KeySets {
-    KeySets::new(config.issuers.iter().map(|issuer| issuer.with_keys(surroundings)).collect())
 }

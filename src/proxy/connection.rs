@@ -7,11 +7,13 @@ use super::core::Core;
 use super::draining::Guest;
 use super::stream::ClientStream;
 use crate::door::framing::Visitor;
+use crate::sources::Channel;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use sha2::{Digest, Sha256};
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -43,7 +45,7 @@ pub(super) async fn serve(core: &Rc<Core>, stream: TcpStream, address: SocketAdd
     let mut guest = core.draining.enter();
     let patience = core.limits.header_read_timeout;
     let Some(tls) = &core.tls else {
-        let peer = Rc::new(Peer::new(address, false, Arc::clone(&linger)));
+        let peer = Rc::new(Peer::new(address, Channel::default(), Arc::clone(&linger)));
         let mut stream = ClientStream::new(stream, linger);
         if let Some(Ok(Ok(has_preface))) = guest.unless_asked(timeout(patience, stream.has_preface())).await {
             speak(core, guest, stream, peer, has_preface).await;
@@ -52,8 +54,13 @@ pub(super) async fn serve(core: &Rc<Core>, stream: TcpStream, address: SocketAdd
     };
     let handshake = TlsAcceptor::from(tls.current()).accept(stream);
     if let Some(Ok(Ok(stream))) = guest.unless_asked(timeout(patience, handshake)).await {
-        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        let peer = Rc::new(Peer::new(address, true, Arc::clone(&linger)));
+        let session = stream.get_ref().1;
+        let is_http2 = session.alpn_protocol() == Some(b"h2");
+        let channel = Channel {
+            is_https: true,
+            certificate: session.peer_certificates().and_then(<[_]>::first).map(|shown| Sha256::digest(shown).into()),
+        };
+        let peer = Rc::new(Peer::new(address, channel, Arc::clone(&linger)));
         speak(core, guest, ClientStream::new(stream, linger), peer, is_http2).await;
     }
 }
@@ -219,7 +226,7 @@ impl Idle {
 }
 
 impl Peer {
-    fn new(address: SocketAddr, is_tls: bool, linger: Arc<AtomicBool>) -> Self {
-        Self { visitor: Visitor::new(address.ip(), is_tls), linger }
+    fn new(address: SocketAddr, channel: Channel, linger: Arc<AtomicBool>) -> Self {
+        Self { visitor: Visitor::new(address.ip(), channel.is_https), channel, linger }
     }
 }
