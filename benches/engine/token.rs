@@ -12,7 +12,7 @@ use criterion::Throughput;
 use doorward::authorize::Identity;
 use doorward::http_client::{Authorities, HttpClient};
 use doorward::observe::clock;
-use doorward::sources::{IssuerKeys, KeyHolder, KeyOrigin, KeySets, Surroundings, Tokens};
+use doorward::sources::{IssuerKeys, KeyHolder, KeyOrigin, KeySets, Presented, Surroundings, Tokens};
 use doorward::token::{Algorithm, Checks, Issuer, IssuerRules, KeySet, Unverified, verify};
 use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
@@ -68,7 +68,7 @@ fn cached(criterion: &mut Criterion) {
     let tokens = Tokens::new(Arc::new(key_sets(KeyOrigin::File(path))), Arc::new(()));
     let mut group = criterion.benchmark_group("token/cached");
     for count in [100, 20_000] {
-        let is_known = |headers: &HeaderMap| matches!(tokens.identify_at_once(headers, now), Ok(Identity::Token(_)));
+        let is_known = |headers: &HeaderMap| matches!(tokens.identify_at_once(&Presented::by(headers, now)), Ok(Identity::Token(_)));
         let requests = LazyCell::new(|| {
             let token = |number| signer.token(jsonwebtoken::Algorithm::EdDSA, number, now);
             let requests: Vec<HeaderMap> = (0..count).map(|number| bearer(&token(number))).collect();

@@ -1,5 +1,6 @@
 //! The transport-free facts of one call, as a door hands them to `authorize`.
 
+use super::refusal::Challenge;
 use crate::token::VerifiedToken;
 use http::HeaderMap;
 use std::collections::HashMap;
@@ -69,7 +70,15 @@ pub enum Identity {
     Missing,
     /// A credential was sent and is not acceptable; the text names the reason, never the credential.
     Refused(Box<str>),
-    /// A token that its issuer's keys verified.
+    /// A token that is bound to its sender, or was shown as one, and the sender did not show that it is;
+    /// the text names the reason.
+    Unproven {
+        /// What the sender is told to do.
+        challenge: Challenge,
+        /// The reason.
+        reason: Box<str>,
+    },
+    /// A token that its issuer's keys, or its issuer itself, vouched for, shown by whom it is bound to.
     Token(Arc<VerifiedToken>),
     /// An opaque bearer token, by its SHA-256; the snapshot says whose it is.
     Opaque([u8; 32]),

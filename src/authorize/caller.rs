@@ -28,6 +28,7 @@ impl Caller {
         match identity {
             Identity::Missing => Err(unauthenticated("no credential".to_owned())),
             Identity::Refused(reason) => Err(unauthenticated(format!("refused token: {reason}"))),
+            Identity::Unproven { challenge, reason } => Err(unauthenticated(format!("refused token: {reason}")).challenging(*challenge)),
             Identity::Opaque(sha256) => Self::of_personal_access_token(sha256, policies, now),
             Identity::Token(token) => Self::of_token(token, policies, now),
         }

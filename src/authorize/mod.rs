@@ -42,7 +42,7 @@ pub use caller::Caller;
 pub use difference::Difference;
 pub use explained::{ExplainedCall, SupposedCall, explain_call};
 pub use record::{KeptRecord, Record};
-pub use refusal::{Refusal, RefusalName};
+pub use refusal::{Challenge, Refusal, RefusalName};
 pub use request_headers::{RequestEdits, is_lookalike};
 pub use trace::{Trace, Traced};
 

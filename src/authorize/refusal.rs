@@ -37,6 +37,25 @@ pub enum RefusalName {
     Overloaded,
 }
 
+/// What a 401 tells its caller to come with (`WWW-Authenticate`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Challenge {
+    /// A bearer token (RFC 6750 §3).
+    #[default]
+    Bearer,
+    /// A token that is bound to a key, with its proof (RFC 9449 §7.1).
+    Possession,
+    /// The same token with another proof.
+    Proof,
+}
+
+/// The algorithms that a proof may be made with, as they are told.
+macro_rules! possession {
+    ($error:literal) => {
+        concat!("DPoP error=\"", $error, "\", algs=\"RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 EdDSA\"")
+    };
+}
+
 /// A refusal with the words for the person who meets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -46,6 +65,8 @@ pub struct Refusal {
     pub detail: &'static str,
     /// A sentence for the operator's log; it may name what the caller must not learn, never a secret.
     pub reason: String,
+    /// What a 401 tells its caller.
+    pub(super) challenge: Challenge,
     /// The question that the policies refused, for the log alone.
     pub(super) deciding: Option<Arc<Deciding>>,
 }
@@ -105,12 +126,17 @@ impl Refusal {
     /// A refusal with the caller's sentence and the operator's reason.
     #[must_use]
     pub fn new(name: RefusalName, detail: &'static str, reason: impl Into<String>) -> Self {
-        Self { name, detail, reason: reason.into(), deciding: None }
+        Self { name, detail, reason: reason.into(), challenge: Challenge::Bearer, deciding: None }
     }
 
     /// The same, because the policies refused this question.
     pub(super) fn because(self, deciding: Arc<Deciding>) -> Self {
         Self { deciding: Some(deciding), ..self }
+    }
+
+    /// The same, telling the caller what to come with.
+    pub(super) fn challenging(self, challenge: Challenge) -> Self {
+        Self { challenge, ..self }
     }
 
     /// A body to be inspected that is longer than `limit` bytes.
@@ -137,7 +163,11 @@ impl Refusal {
     #[must_use]
     pub fn headers(&self) -> &'static [(&'static str, &'static str)] {
         match self.name {
-            RefusalName::InvalidIdentityToken => &[("www-authenticate", "Bearer error=\"invalid_token\"")],
+            RefusalName::InvalidIdentityToken => match self.challenge {
+                Challenge::Bearer => &[("www-authenticate", "Bearer error=\"invalid_token\"")],
+                Challenge::Possession => &[("www-authenticate", possession!("invalid_token"))],
+                Challenge::Proof => &[("www-authenticate", possession!("invalid_dpop_proof"))],
+            },
             RefusalName::PolicyUnavailable | RefusalName::Overloaded => &[("retry-after", "1")],
             _ => &[],
         }

@@ -9,6 +9,8 @@ use http::header::{
 
 const USER: HeaderName = HeaderName::from_static("doorward-user");
 const ROLES: HeaderName = HeaderName::from_static("doorward-roles");
+/// A proof of possession: it goes up, or not, with the token that it is for.
+const PROOF: HeaderName = HeaderName::from_static("dpop");
 /// The name of the header that carries the decision id, in requests and answers.
 pub(super) const DECISION_ID: HeaderName = HeaderName::from_static("doorward-decision-id");
 
@@ -78,6 +80,7 @@ pub(super) fn edits(admission: &Admission, headers: &HeaderMap) -> RequestEdits 
     }
     if admission.world.settings.drop_authorization {
         edits.remove(&AUTHORIZATION, headers);
+        edits.remove(&PROOF, headers);
     }
     if admission.is_filtered() {
         prepare_for_filter(&mut edits, headers);

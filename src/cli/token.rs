@@ -2,11 +2,10 @@
 
 use super::input;
 use crate::authorize::Identity;
-use crate::config::{Config, process_environment};
-use crate::gateway::key_sets;
+use crate::config::{Config, key_sets, process_environment};
 use crate::http_client::{Authorities, HttpClient};
 use crate::observe::clock;
-use crate::sources::{KeySets, Surroundings, Tokens};
+use crate::sources::{KeySets, Presented, Surroundings, Tokens};
 use crate::token::{Algorithm, Checks, Issuer, IssuerRules, KeySet, Unverified, VerifiedToken, verify, verify_signature};
 use anyhow::{Context, Result, bail};
 use http::header::AUTHORIZATION;
@@ -90,7 +89,8 @@ fn of_key_set(arguments: &Arguments, bytes: &[u8]) -> Result<Judge> {
     Ok(Box::new(move |token| judge(token, &issuer, &keys, checks)))
 }
 
-/// Judges by the configured issuers as a running gateway would, with their keys read or fetched once.
+/// Judges by the configured issuers as a running gateway would, with their keys read or fetched once and
+/// those that are asked about tokens asked.
 fn of_config(path: &std::path::Path) -> Result<Judge> {
     let config = Config::load(path, process_environment())?;
     if config.issuers.is_empty() {
@@ -98,7 +98,7 @@ fn of_config(path: &std::path::Path) -> Result<Judge> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let surroundings = Surroundings { client: HttpClient::new(Authorities::Native)?, observer: Arc::new(()), clock: clock::now };
-    let keys = Arc::new(key_sets(&config, &surroundings));
+    let keys = Arc::new(key_sets(&config.issuers, &surroundings));
     runtime.spawn({
         let keys = Arc::clone(&keys);
         async move { keys.run().await }
@@ -108,9 +108,9 @@ fn of_config(path: &std::path::Path) -> Result<Judge> {
     Ok(Box::new(move |token| {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}")).map_err(|error| error.to_string())?);
-        match runtime.block_on(tokens.identify(&headers, clock::now())) {
+        match runtime.block_on(tokens.identify(&Presented::by(&headers, clock::now()))) {
             Identity::Token(verified) => Ok(verified.user.to_string()),
-            Identity::Refused(reason) => Err(reason.into()),
+            Identity::Refused(reason) | Identity::Unproven { reason, .. } => Err(reason.into()),
             Identity::Opaque(_) => Err("it is opaque; whether the snapshot has it is not known here".to_owned()),
             Identity::Missing => Err("there is no token".to_owned()),
         }

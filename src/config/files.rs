@@ -1,6 +1,6 @@
 //! The files that a configuration names, looked at before anything starts.
 
-use super::{Config, Problem};
+use super::{Config, Problem, VerifiedBy};
 use crate::sources::{KeyOrigin, SnapshotOrigin};
 use std::path::Path;
 
@@ -26,7 +26,7 @@ impl Config {
         }
         self.proxy.upstream_ca.iter().for_each(|file| require("proxy.upstream_ca".into(), file, file.is_file()));
         for (index, issuer) in self.issuers.iter().enumerate() {
-            if let KeyOrigin::File(file) = &issuer.keys {
+            if let VerifiedBy::Keys(KeyOrigin::File(file)) = &issuer.verified_by {
                 require(format!("issuers[{index}].jwks"), file, file.is_file());
             }
         }

@@ -5,8 +5,9 @@ use super::reader::{Reader, Section};
 use super::sections::key_origin;
 use super::values::{duration_or, some_duration_or, some_text, url};
 use super::{ConfigError, Problem};
-use crate::sources::{IssuerKeys, KeyHolder, KeyOrigin, Surroundings};
+use crate::sources::{IntrospectionSettings, Introspector, IssuerKeys, KeyHolder, KeyOrigin, KeySets, Surroundings};
 use crate::token::{self, Algorithm, IssuerRules, UserMatch};
+use http::{HeaderValue, Uri};
 use std::sync::Arc;
 use std::time::Duration;
 use toml::{Table, Value};
@@ -16,22 +17,56 @@ use toml::{Table, Value};
 pub struct Issuer {
     /// What its tokens are measured by.
     pub issuer: token::Issuer,
-    /// Where its keys come from.
-    pub keys: KeyOrigin,
+    /// What its tokens are verified by.
+    pub verified_by: VerifiedBy,
     /// How often its keys are refreshed.
     pub refresh: Duration,
-    /// How often at most they are refreshed for an unknown key.
+    /// How often at most they are refreshed for an unknown key, or it is asked again about a refused token.
     pub refresh_cooldown: Duration,
 }
 
+/// What the tokens of an issuer are verified by.
+#[derive(Clone, Debug)]
+pub enum VerifiedBy {
+    /// Its keys, which come from here.
+    Keys(KeyOrigin),
+    /// The issuer itself, which is asked about each (RFC 7662).
+    Asking(Introspection),
+}
+
+/// How an issuer is asked about its tokens. The credential is never shown.
+#[derive(Clone, Debug)]
+pub struct Introspection {
+    endpoint: Uri,
+    authorization: HeaderValue,
+    cache: Duration,
+}
+
 impl Issuer {
-    /// The issuer with a holder of its keys, which holds none until it runs.
+    /// The issuer with a holder of its keys, which holds none until it runs; nothing for one that is asked.
     #[must_use]
-    pub fn with_keys(&self, surroundings: &Surroundings) -> IssuerKeys {
-        let (name, origin) = (&self.issuer.rules.issuer, self.keys.clone());
-        let keys = KeyHolder::new(name, origin, self.refresh, self.refresh_cooldown, surroundings.clone());
-        IssuerKeys { issuer: self.issuer.clone(), keys: Arc::new(keys) }
+    pub fn with_keys(&self, surroundings: &Surroundings) -> Option<IssuerKeys> {
+        let VerifiedBy::Keys(origin) = &self.verified_by else { return None };
+        let name = &self.issuer.rules.issuer;
+        let keys = KeyHolder::new(name, origin.clone(), self.refresh, self.refresh_cooldown, surroundings.clone());
+        Some(IssuerKeys { issuer: self.issuer.clone(), keys: Arc::new(keys) })
     }
+
+    /// The issuer as one that is asked; nothing for one with keys.
+    #[must_use]
+    pub fn asked(&self, surroundings: &Surroundings) -> Option<Introspector> {
+        let VerifiedBy::Asking(Introspection { endpoint, authorization, cache }) = &self.verified_by else { return None };
+        let settings =
+            IntrospectionSettings { endpoint: endpoint.clone(), authorization: authorization.clone(), cache: *cache, cooldown: self.refresh_cooldown };
+        Some(Introspector::new(self.issuer.clone(), settings, surroundings.clone()))
+    }
+}
+
+/// All issuers, in their order.
+#[must_use]
+pub fn key_sets(issuers: &[Issuer], surroundings: &Surroundings) -> KeySets {
+    let keys = issuers.iter().filter_map(|issuer| issuer.with_keys(surroundings)).collect();
+    KeySets::new(keys).asking(issuers.iter().filter_map(|issuer| issuer.asked(surroundings)).collect())
 }
 
 pub(super) fn read(root: &Section<'_>) -> Vec<Issuer> {
@@ -128,25 +163,33 @@ fn settings(section: &Section<'_>) -> Measures {
     }
 }
 
-/// Where the keys may come from, as it is written.
+/// What the tokens may be verified by, as it is written.
 struct Origins {
     jwks: Option<KeyOrigin>,
     discovery: bool,
-    introspection: bool,
+    /// The section, and what it says where that is whole.
+    introspection: Option<Option<Introspection>>,
 }
 
 fn origins(section: &Section<'_>) -> Origins {
-    let introspection = section.section("introspection").map(|introspection| {
-        introspection.parsed("endpoint", "write an http or https URL", url);
-        introspection.text("client_id");
-        introspection.secret("client_secret");
-        introspection.finish();
-    });
     Origins {
         jwks: section.parsed("jwks", "write the URL or the path of a key set", key_origin),
         discovery: section.boolean_or("discovery", false),
-        introspection: introspection.is_some(),
+        introspection: section.section("introspection").map(|section| introspection(section)),
     }
+}
+
+fn introspection(section: Section<'_>) -> Option<Introspection> {
+    let endpoint = section.parsed("endpoint", "write an http or https URL", url);
+    let (client_id, client_secret) = (section.parsed("client_id", "write the name of a client", some_text), section.secret("client_secret"));
+    let cache = some_duration_or(&section, "cache", "60s");
+    let absent = [("endpoint", endpoint.is_none()), ("client_id", client_id.is_none()), ("client_secret", client_secret.is_none())];
+    for (key, _) in absent.into_iter().filter(|(key, is_absent)| *is_absent && !section.has(key)) {
+        section.problem(key, "is missing, write it");
+    }
+    section.finish();
+    let authorization = IntrospectionSettings::basic(&client_id?, client_secret?.expose())?;
+    Some(Introspection { endpoint: endpoint?, authorization, cache })
 }
 
 fn measured(section: &Section<'_>, rules: IssuerRules) -> Option<Issuer> {
@@ -157,7 +200,7 @@ fn measured(section: &Section<'_>, rules: IssuerRules) -> Option<Issuer> {
     if measures.audience.is_empty() {
         section.problem("audience", "is missing, write the `aud` that its tokens must have");
     }
-    let keys = one_origin(section, origins, &rules.issuer)?;
+    let verified_by = one_origin(section, origins, &rules.issuer)?;
     let issuer = token::Issuer {
         rules: Arc::new(rules),
         audience: measures.audience,
@@ -165,17 +208,19 @@ fn measured(section: &Section<'_>, rules: IssuerRules) -> Option<Issuer> {
         clock_skew: measures.clock_skew,
         max_lifetime: measures.max_lifetime,
     };
-    Some(Issuer { issuer, keys, refresh: measures.refresh, refresh_cooldown: measures.refresh_cooldown })
+    Some(Issuer { issuer, verified_by, refresh: measures.refresh, refresh_cooldown: measures.refresh_cooldown })
 }
 
-fn one_origin(section: &Section<'_>, origins: Origins, issuer: &str) -> Option<KeyOrigin> {
-    if origins.introspection {
-        section.problem("introspection", "is not available in this version, write `jwks` or `discovery = true`");
-        return None;
+fn one_origin(section: &Section<'_>, origins: Origins, issuer: &str) -> Option<VerifiedBy> {
+    if let Some(introspection) = origins.introspection {
+        if origins.jwks.is_some() || origins.discovery {
+            section.problem("introspection", "stands beside `jwks` or `discovery`, remove one");
+        }
+        return introspection.map(VerifiedBy::Asking);
     }
     match (origins.jwks, origins.discovery) {
-        (Some(keys), false) => Some(keys),
-        (None, true) if url(issuer).is_some() => Some(KeyOrigin::Discovery { issuer: issuer.into() }),
+        (Some(keys), false) => Some(VerifiedBy::Keys(keys)),
+        (None, true) if url(issuer).is_some() => Some(VerifiedBy::Keys(KeyOrigin::Discovery { issuer: issuer.into() })),
         (None, true) => {
             section.problem("discovery", "needs an issuer that is an http or https URL, write `jwks` instead");
             None
@@ -185,7 +230,7 @@ fn one_origin(section: &Section<'_>, origins: Origins, issuer: &str) -> Option<K
             None
         }
         (None, false) => {
-            section.problem("jwks", "is missing, write the URL or the path of its keys, or `discovery = true`");
+            section.problem("jwks", "is missing, write the URL or the path of its keys, `discovery = true` or `introspection`");
             None
         }
     }

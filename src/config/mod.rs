@@ -19,7 +19,7 @@ mod tests;
 pub use crate::snapshot::DeniedStatus;
 pub use control::{AccountType, Bootstrap, Control, Store};
 pub use environment::process_environment;
-pub use issuers::{Issuer, case_rules};
+pub use issuers::{Introspection, Issuer, VerifiedBy, case_rules, key_sets};
 pub use observing::{Decisions, OnFull, Shadow, ShadowMode, Sink, When};
 pub use process::{Process, ServiceManager};
 pub use secret::{LateSecret, Secret};

@@ -137,6 +137,12 @@ impl<'r> Section<'r> {
         }
     }
 
+    /// Whether the table, or the environment, says anything of `key`.
+    pub(super) fn has(&self, key: &str) -> bool {
+        let path = self.path_of(key);
+        self.table.is_some_and(|table| table.contains_key(key)) || self.reader.environment.origin(&path).is_some() || self.reader.environment.has_below(&path)
+    }
+
     pub(super) fn text(&self, key: &str) -> Option<String> {
         self.read(key, Shape::Text, text)
     }

@@ -90,7 +90,7 @@ fn the_file_in_the_repository_has_every_key_that_the_code_knows_and_no_other() {
     // An issuer cannot have all three origins of keys at once: that is what is wrong here, and nothing else.
     let known = reader.known();
     let error = reader.finish().unwrap_err();
-    assert!(error.to_string().starts_with("f.toml: issuers[0].introspection: is not available"), "{error}");
+    assert!(error.to_string().starts_with("f.toml: issuers[0].introspection: stands beside `jwks`"), "{error}");
     assert_eq!(error.problems.len(), 1, "{error}");
     let known: BTreeSet<_> = known.into_iter().filter(|key| !is_secret_source(key)).collect();
     assert_eq!(known, written);
@@ -218,7 +218,7 @@ fn the_environment_overrides_the_file() {
     assert_eq!((&config.api.maps[0], &*config.api.strip_prefix), (&"a,b.yaml".into(), "/7"));
     assert_eq!(config.forward_auth.unwrap().trusted_peers, ["10.0.0.0/8".parse().unwrap()]);
     assert_eq!(config.issuers[0].issuer.audience.len(), 2);
-    assert_eq!(config.issuers[1].keys, KeyOrigin::Discovery { issuer: "https://two.example".into() });
+    assert!(matches!(&config.issuers[1].verified_by, VerifiedBy::Keys(KeyOrigin::Discovery { issuer }) if **issuer == *"https://two.example"));
     assert_eq!(config.snapshot.token.unwrap().expose(), "secret");
 }
 
@@ -275,7 +275,7 @@ fn a_secret_that_is_not_there_is_a_problem_without_the_secret() {
 fn an_issuer_has_its_defaults() {
     let config = parse(ISSUER).unwrap();
     let issuer = &config.issuers[0];
-    assert_eq!(issuer.keys, KeyOrigin::File("keys.json".into()));
+    assert!(matches!(&issuer.verified_by, VerifiedBy::Keys(KeyOrigin::File(path)) if path.as_os_str() == "keys.json"));
     assert_eq!(issuer.issuer.algorithms, Algorithm::DEFAULT);
     assert_eq!((&*issuer.issuer.rules.user_claim, issuer.issuer.rules.user_match), ("sub", UserMatch::Id));
     assert_eq!((issuer.issuer.max_lifetime, issuer.refresh), (Duration::from_secs(86_400), Duration::from_secs(300)));
@@ -291,11 +291,31 @@ fn an_issuer_that_is_not_whole_is_refused() {
     }
     assert!(problem(&format!("{ISSUER}algorithms = []")).starts_with("issuers[0].algorithms: is empty"));
     assert!(problem(&format!("{ISSUER}discovery = true")).contains("stands beside `jwks`"));
-    assert!(problem(&format!("{ISSUER}introspection = {{ endpoint = 'https://id.example/i' }}")).contains("not available in this version"));
     assert!(problem(&format!("{ISSUER}{ISSUER}")).starts_with("issuers[1].issuer: `https://id.example` stands twice"));
     assert!(problem(&format!("{ISSUER}unknown_users = 'allow'")).contains("needs a `roles_claim`"));
     assert!(problem("[[issuers]]\nissuer = 'id'\naudience = 'a'\ndiscovery = true").starts_with("issuers[0].discovery: needs an issuer"));
     assert!(problem("issuers = 1").starts_with("issuers: is not an array of tables"));
+}
+
+#[test]
+fn an_issuer_that_is_asked_about_its_tokens_needs_an_endpoint_and_a_credential() {
+    let asked = "[[issuers]]\nissuer = 'https://id.example'\naudience = 'api'\nintrospection = ";
+    let whole = "endpoint = 'https://id.example/i', client_id = 'me', client_secret = 'canary'";
+    let config = parse(&format!("{asked}{{ {whole} }}")).unwrap();
+    assert!(matches!(config.issuers[0].verified_by, VerifiedBy::Asking(_)));
+    assert!(!format!("{config:?}").contains("canary") && !format!("{config:?}").contains("bWU6Y2FuYXJ5"), "{config:?}");
+    assert_eq!(problems(&format!("{asked}{{}}")).len(), 3, "endpoint, client_id, client_secret");
+    for (changed, expected) in [
+        ("endpoint = 'ftp://id.example/i', client_id = 'me', client_secret = 's'", "introspection.endpoint: `ftp://id.example/i` is not understood"),
+        ("endpoint = 'https://id.example/i', client_id = '', client_secret = 's'", "introspection.client_id: `` is not understood"),
+        ("endpoint = 'https://id.example/i', client_id = 'me', client_secret = ''", "introspection.client_secret: is no secret"),
+        ("endpoint = 'https://id.example/i', client_id = 'me', client_secret = 's', cache = '0s'", "introspection.cache: must be longer"),
+        ("endpoint = 'https://id.example/i', client_id = 'me', client_secret = 's', hint = 'x'", "introspection.hint: unknown key"),
+    ] {
+        let found = problem(&format!("{asked}{{ {changed} }}"));
+        assert!(found.starts_with(&format!("issuers[0].{expected}")), "{found}");
+    }
+    assert!(problem(&format!("{ISSUER}introspection = {{ {whole} }}")).contains("stands beside `jwks`"));
 }
 
 #[test]
@@ -370,7 +390,7 @@ fn sources_are_made_of_their_sections() {
     assert_eq!((source.keys.is_some(), source.poll), (true, Duration::from_secs(30)));
     assert!(!format!("{:?}", source.authorization).contains("canary"));
     assert_eq!(source.authorization.unwrap(), "Bearer canary");
-    assert_eq!(config.issuers[0].with_keys(&surroundings).keys.name(), "https://id.example");
+    assert_eq!(config.issuers[0].with_keys(&surroundings).unwrap().keys.name(), "https://id.example");
 }
 
 #[test]

@@ -263,6 +263,7 @@ pub(super) mod testing {
             token_id: Some("token-1".into()),
             issued_at: Some(now),
             expires_at: now.saturating_add(jiff::SignedDuration::from_hours(1)).unwrap(),
+            binding: None,
         };
         let end = token.expires_at;
         let found = authorize::Caller::find(&Identity::Token(Arc::new(token)), &snapshot.policies, now).unwrap();

@@ -4,7 +4,7 @@
 use crate::authorize::Identity;
 use crate::http_client::{Authorities, HttpClient, is_askable};
 use crate::observe::clock;
-use crate::sources::{IssuerKeys, KeyHolder, KeyOrigin, KeySets, Surroundings, Tokens};
+use crate::sources::{IssuerKeys, KeyHolder, KeyOrigin, KeySets, Presented, Surroundings, Tokens};
 use crate::store::{ExternalTokenIssuer, State};
 use crate::token::{Algorithm, Bearer, Issuer, IssuerRules, MAX_TOKEN_BYTES, Unverified, UserMatch, bearer, is_compact};
 use http::{HeaderMap, Uri};
@@ -43,7 +43,7 @@ impl ForeignTokens {
         let name: Box<str> = Unverified::parse(token).ok()?.issuer()?.into();
         let is_entered = state.external_token_issuers.values().any(|issuer| *issuer.issuer == *name);
         let tokens = self.tokens(state).filter(|_| is_entered)?;
-        Some(tokens.identify(headers, now).await)
+        Some(tokens.identify(&Presented::by(headers, now)).await)
     }
 
     /// The issuers as they are entered now; none where that cannot be had.

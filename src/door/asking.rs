@@ -6,6 +6,7 @@ use super::metadata::MetadataAnswers;
 use crate::authorize::{Admission, Call, DecisionId, Door, Identity, Need, Record, Refusal, RefusalName, Step, UpstreamMetadata, Verdict, authorize};
 use crate::observe::clock;
 use crate::snapshot::World;
+use crate::sources::{Channel, Circumstances, Presented};
 use http::HeaderMap;
 use jiff::Timestamp;
 use std::future::Future;
@@ -34,6 +35,17 @@ pub struct Arrival<'a> {
     pub headers: &'a HeaderMap,
     /// The authority of an absolute or HTTP/2 target.
     pub authority: Option<&'a str>,
+    /// What is known of the client's connection; nothing where somebody else holds it.
+    pub channel: Channel,
+}
+
+impl<'a> Arrival<'a> {
+    /// What it says of who sent it.
+    fn presented(&self) -> Presented<'a> {
+        let &Self { door, method, target, authority, channel, headers, now, .. } = self;
+        let call = Some(Circumstances { door, method, target, authority, channel });
+        Presented { headers, now, policies: Some(&self.world.snapshot.policies), call }
+    }
 }
 
 /// What a door can bring when a verdict needs it.
@@ -63,7 +75,7 @@ pub struct Asked {
 
 /// Finds out who calls and asks until there is a verdict.
 pub async fn ask(wiring: &Wiring, arrival: &Arrival<'_>, supplies: &mut impl Supplies) -> Asked {
-    let identity = wiring.tokens.identify(arrival.headers, arrival.now).await;
+    let identity = wiring.tokens.identify(&arrival.presented()).await;
     let mut metadata = UpstreamMetadata::default();
     let mut deciding = Duration::ZERO;
     for _ in 0..ROUNDS {

@@ -5,6 +5,7 @@ use super::Door;
 use crate::authorize::{Applications, Asking, BareQuestion, Caller, Refusal, RefusalName, RequestHeaders};
 use crate::policy::{Dates, Interval};
 use crate::snapshot::World;
+use crate::sources::Presented;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -22,7 +23,7 @@ const EVALUATE: [(&str, &str); 2] = [("scope", "Access"), ("code", "access-evalu
 /// policies are in force.
 pub(super) async fn caller(door: &Door, world: &World, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Refusal> {
     require_in_force(world, now)?;
-    let identity = door.wiring.tokens.identify(headers, now).await;
+    let identity = door.wiring.tokens.identify(&Presented { policies: Some(&world.snapshot.policies), ..Presented::by(headers, now) }).await;
     Caller::find(&identity, &world.snapshot.policies, now)
 }
 

@@ -7,6 +7,7 @@ use crate::door::framing::is_web_socket;
 use crate::door::{Arrival, Ending, MetadataAnswers, Supplies, ask};
 use crate::observe::Outcome;
 use crate::snapshot::World;
+use crate::sources::Channel;
 use http::StatusCode;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderValue, UPGRADE};
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub(super) async fn judge(door: &Door, world: &Arc<World>, original: &Original, 
         target: &original.target,
         headers: &original.headers,
         authority: None,
+        channel: Channel::default(),
     };
     let mut supplies = HeadAlone { door, world, original, body: None };
     let asked = ask(&door.wiring, &arrival, &mut supplies).await;

@@ -14,7 +14,6 @@ pub use farewell::End;
 #[cfg(feature = "pingora")]
 pub use settings::pingora_settings;
 pub use settings::unavailable;
-pub use sources::key_sets;
 
 use crate::admin::{self, Admin, Listening};
 use crate::api_map::{ApiMap, MapProblem};

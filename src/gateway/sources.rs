@@ -1,7 +1,7 @@
 //! Starts the background work: key sets and snapshots.
 
 use super::GatewayError;
-use crate::config::Config;
+use crate::config::{Config, key_sets};
 use crate::door::Shadow;
 use crate::http_client::{Authorities, HttpClient};
 use crate::observe::{Metrics, clock};
@@ -15,7 +15,7 @@ use tracing::Instrument;
 pub(super) fn start(config: &Config, world: &Arc<WorldStore>, metrics: &Arc<Metrics>, tasks: &mut JoinSet<()>) -> Result<Arc<KeySets>, GatewayError> {
     let client = HttpClient::new(Authorities::Native)?;
     let surroundings = Surroundings { client, observer: Arc::clone(metrics) as _, clock: clock::now };
-    let keys = Arc::new(key_sets(config, &surroundings));
+    let keys = Arc::new(key_sets(&config.issuers, &surroundings));
     tasks.spawn({
         let keys = Arc::clone(&keys);
         async move { keys.run().await }
@@ -39,10 +39,4 @@ pub(super) fn start_candidate(config: &Config, metrics: &Arc<Metrics>, tasks: &m
     let candidate = Arc::new(WorldStore::new(World::default()));
     tasks.spawn(Snapshots::new(source, Arc::clone(&candidate), surroundings).run().instrument(tracing::info_span!("candidate")));
     Shadow::start(candidate, Arc::clone(metrics)).map(|shadow| Some(Arc::new(shadow))).map_err(GatewayError::Shadow)
-}
-
-/// The key sets of the configured issuers; they are empty until they are run.
-#[must_use]
-pub fn key_sets(config: &Config, surroundings: &Surroundings) -> KeySets {
-    KeySets::new(config.issuers.iter().map(|issuer| issuer.with_keys(surroundings)).collect())
 }

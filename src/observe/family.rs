@@ -8,11 +8,15 @@ use std::collections::HashMap;
 /// How a refresh of a key set may end, as `sources` names it.
 pub(super) const KEYS_REFRESHES: [&str; 3] = ["ok", "unchanged", "failed"];
 
-/// The metrics of one issuer's keys.
+/// How a question to an issuer about a token may end, as `sources` names it.
+pub(super) const INTROSPECTIONS: [&str; 3] = ["active", "refused", "failed"];
+
+/// The metrics of one issuer's keys, or of the questions it is asked.
 #[derive(Debug)]
 pub(super) struct IssuerMetrics {
     pub(super) age: Gauge,
     pub(super) refreshes: [IntCounter; KEYS_REFRESHES.len()],
+    pub(super) introspections: [IntCounter; INTROSPECTIONS.len()],
 }
 
 /// The two counters of an entity's items, or of a family without entities.
@@ -63,9 +67,11 @@ impl<'a> Family<'a> {
         let ages = GaugeVec::new(Opts::new("doorward_jwks_age_seconds", "Age of an issuer's keys."), &["issuer"])?;
         self.registry.register(Box::new(ages.clone()))?;
         let refreshes = self.counters("doorward_jwks_refreshes_total", "Refreshes of key sets.", &["issuer", "result"])?;
+        let introspections = self.counters("doorward_introspections_total", "Questions to issuers about tokens.", &["issuer", "result"])?;
         let metrics = |issuer: &String| IssuerMetrics {
             age: ages.with_label_values(&[issuer]),
             refreshes: KEYS_REFRESHES.map(|result| refreshes.with_label_values(&[issuer.as_str(), result])),
+            introspections: INTROSPECTIONS.map(|result| introspections.with_label_values(&[issuer.as_str(), result])),
         };
         Ok(issuers.iter().map(|issuer| (issuer.clone(), metrics(issuer))).collect())
     }

@@ -2,7 +2,7 @@
 //! at the start from closed sets, so counting is one atomic addition and a scrape is complete from
 //! the first second. It never looks a label up on the path of a call, the API map's entities aside.
 
-use super::family::{Family, IssuerMetrics, KEYS_REFRESHES, verdicts};
+use super::family::{Family, INTROSPECTIONS, IssuerMetrics, KEYS_REFRESHES, verdicts};
 use crate::authorize::{Difference, Door, RefusalName};
 use crate::sources::SourceObserver;
 use prometheus::{Encoder, Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
@@ -59,7 +59,7 @@ impl Outcome {
 pub struct Labels {
     /// Every entity that a filter may count.
     pub entities: Vec<String>,
-    /// Every issuer whose keys are fetched.
+    /// Every issuer whose keys are fetched, or who is asked about tokens.
     pub issuers: Vec<String>,
 }
 
@@ -255,6 +255,12 @@ impl SourceObserver for Metrics {
         }
     }
 
+    fn introspection(&self, issuer: &str, result: &'static str) {
+        if let Some(metrics) = self.issuers.get(issuer) {
+            count(&INTROSPECTIONS, &metrics.introspections, result);
+        }
+    }
+
     fn token_cache(&self, hit: bool) {
         if hit { self.token_cache.hit.inc() } else { self.token_cache.miss.inc() }
     }
@@ -298,6 +304,7 @@ mod tests {
             "doorward_token_cache_total{result=\"miss\"} 0",
             "doorward_jwks_age_seconds{issuer=\"https://id.example\"} 0",
             "doorward_jwks_refreshes_total{issuer=\"https://id.example\",result=\"failed\"} 0",
+            "doorward_introspections_total{issuer=\"https://id.example\",result=\"failed\"} 0",
             "doorward_decision_log_total{result=\"dropped\"} 0",
             "doorward_shadow_total{difference=\"none\"} 0",
             "doorward_upstream_seconds_count 0",
@@ -326,11 +333,14 @@ mod tests {
         metrics.keys_refresh("https://nobody.example", "ok");
         metrics.keys_refresh("https://id.example", "odd");
         metrics.token_cache(true);
+        metrics.introspection("https://id.example", "refused");
+        metrics.introspection("https://nobody.example", "refused");
         let text = metrics.render().unwrap();
         for line in [
             "doorward_snapshot_loads_total{result=\"ok\"} 1",
             "doorward_snapshot_bytes 17",
             "doorward_jwks_refreshes_total{issuer=\"https://id.example\",result=\"failed\"} 1",
+            "doorward_introspections_total{issuer=\"https://id.example\",result=\"refused\"} 1",
             "doorward_token_cache_total{result=\"hit\"} 1",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");

@@ -11,6 +11,7 @@ use crate::authorize::{Admission, Answer, Door, Refusal, RefusalName};
 use crate::door::framing::{is_web_socket, remove_hop_by_hop, upgrade_asked};
 use crate::door::{Arrival, Ending, Metadata, Seats, Wiring, ask, draw_id, too_busy};
 use crate::observe::Outcome;
+use crate::sources::Channel;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING, UPGRADE};
@@ -102,6 +103,7 @@ impl Doorward {
             target: framing::target(&open.head)?,
             headers: &open.head.headers,
             authority: open.head.uri.authority().map(http::uri::Authority::as_str),
+            channel: Channel::default(),
         };
         let patience = self.limits.request_body_timeout;
         let mut upstairs = Upstairs { session, metadata: &self.metadata, authorization, awaits_leave, patience, whole: None };

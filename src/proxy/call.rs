@@ -13,6 +13,7 @@ use crate::door::framing::Visitor;
 use crate::door::{self, Arrival, MetadataAnswers, Supplies, ask, too_busy};
 use crate::observe::clock;
 use crate::snapshot::World;
+use crate::sources::Channel;
 use bytes::{Bytes, BytesMut};
 use http::header::{AUTHORIZATION, EXPECT, HeaderValue};
 use http::request::Parts;
@@ -35,6 +36,8 @@ const DRAINED_WITHIN: Duration = Duration::from_millis(500);
 /// The client's end of a connection.
 pub(super) struct Peer {
     pub(super) visitor: Visitor,
+    /// What tokens that are bound to their sender are compared with.
+    pub(super) channel: Channel,
     /// Set when an answer leaves while its request is still coming.
     pub(super) linger: Arc<AtomicBool>,
 }
@@ -102,6 +105,7 @@ impl Arrived<'_> {
             target: &target,
             headers: &head.headers,
             authority: head.uri.authority().map(http::uri::Authority::as_str),
+            channel: self.peer.channel,
         };
         let mut upstairs = Upstairs { arrived: self, head, received };
         exit.asked(ask(&self.core.wiring, &arrival, &mut upstairs).await, &self.world)

@@ -9,12 +9,14 @@ use super::leaving::{Idle, Leaving, Parting};
 use super::pace::{Pace, PaceWatch, PacedBody};
 use super::stream::ClientStream;
 use crate::door::framing::Visitor;
+use crate::sources::Channel;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use sha2::{Digest, Sha256};
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -53,7 +55,7 @@ pub(super) async fn serve(core: &Rc<Core>, stream: TcpStream, address: SocketAdd
     let mut guest = core.draining.enter();
     let patience = core.limits.header_read_timeout;
     let Some(tls) = &core.tls else {
-        let peer = Rc::new(Peer::new(address, false, Arc::clone(&linger)));
+        let peer = Rc::new(Peer::new(address, Channel::default(), Arc::clone(&linger)));
         let mut stream = ClientStream::new(stream, linger, core.limits.client_write_timeout);
         if let Some(Ok(Ok(has_preface))) = guest.unless_asked(timeout(patience, stream.has_preface())).await {
             speak(core, guest, stream, peer, has_preface).await;
@@ -62,8 +64,13 @@ pub(super) async fn serve(core: &Rc<Core>, stream: TcpStream, address: SocketAdd
     };
     let handshake = TlsAcceptor::from(tls.current()).accept(stream);
     if let Some(Ok(Ok(stream))) = guest.unless_asked(timeout(patience, handshake)).await {
-        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        let peer = Rc::new(Peer::new(address, true, Arc::clone(&linger)));
+        let session = stream.get_ref().1;
+        let is_http2 = session.alpn_protocol() == Some(b"h2");
+        let channel = Channel {
+            is_https: true,
+            certificate: session.peer_certificates().and_then(<[_]>::first).map(|shown| Sha256::digest(shown).into()),
+        };
+        let peer = Rc::new(Peer::new(address, channel, Arc::clone(&linger)));
         speak(core, guest, ClientStream::new(stream, linger, core.limits.client_write_timeout), peer, is_http2).await;
     }
 }
@@ -209,7 +216,7 @@ async fn finish<C: Finish>(mut guest: Guest<'_>, connection: C, mut leaving: Lea
 }
 
 impl Peer {
-    fn new(address: SocketAddr, is_tls: bool, linger: Arc<AtomicBool>) -> Self {
-        Self { visitor: Visitor::new(address.ip(), is_tls), linger }
+    fn new(address: SocketAddr, channel: Channel, linger: Arc<AtomicBool>) -> Self {
+        Self { visitor: Visitor::new(address.ip(), channel.is_https), channel, linger }
     }
 }

@@ -1,6 +1,6 @@
-//! The issuers with their keys.
+//! The issuers, with their keys or the endpoint that is asked about their tokens.
 
-use super::KeyHolder;
+use super::{Introspector, KeyHolder};
 use crate::token::Issuer;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -16,15 +16,24 @@ pub struct IssuerKeys {
 }
 
 /// Every configured issuer; a token's `iss` picks one before any key is looked at.
+#[derive(Default)]
 pub struct KeySets {
     issuers: Vec<IssuerKeys>,
+    asked: Vec<Introspector>,
 }
 
 impl KeySets {
     /// The issuers in the order of the configuration; their names are distinct.
     #[must_use]
     pub fn new(issuers: Vec<IssuerKeys>) -> Self {
-        Self { issuers }
+        Self { issuers, asked: Vec::new() }
+    }
+
+    /// And the issuers that are asked about their tokens, in the order in which an opaque token is
+    /// shown to them.
+    #[must_use]
+    pub fn asking(self, asked: Vec<Introspector>) -> Self {
+        Self { asked, ..self }
     }
 
     /// Keeps all key sets fresh, for ever; dropping the future stops it.
@@ -59,5 +68,15 @@ impl KeySets {
     /// The issuer at a place that [`Self::find`] gave.
     pub(super) fn at(&self, place: usize) -> Option<&IssuerKeys> {
         self.issuers.get(place)
+    }
+
+    /// The place of the issuer of exactly this name among those that are asked.
+    pub(super) fn find_asked(&self, name: &str) -> Option<usize> {
+        self.asked.iter().position(|asked| *asked.issuer.rules.issuer == *name)
+    }
+
+    /// Those that are asked.
+    pub(super) fn asked(&self) -> &[Introspector] {
+        &self.asked
     }
 }

@@ -1,9 +1,13 @@
-//! Background work: the key sets of the issuers, the token cache that hangs on them, and the snapshot.
+//! Background work: the key sets of the issuers, the token cache that hangs on them, questions to
+//! issuers about tokens, and the snapshot.
 //! What comes from outside is bounded, and a bad answer never replaces a good one.
 
+mod introspector;
 mod key_holder;
 mod key_sets;
 mod pacing;
+mod presented;
+mod replays;
 mod signed_document;
 mod snapshot_cache;
 mod snapshot_file;
@@ -14,11 +18,13 @@ mod tokens;
 #[cfg(test)]
 mod tests;
 
+pub use introspector::{IntrospectionSettings, Introspector};
 pub use key_holder::{KeyHolder, KeyOrigin};
 pub use key_sets::{IssuerKeys, KeySets};
 pub use pacing::BackOff;
+pub use presented::{Channel, Circumstances, Presented};
 pub use snapshots::{MAX_SNAPSHOT_BYTES, SnapshotOrigin, SnapshotSource, Snapshots};
-pub use tokens::{KeysWanted, Tokens};
+pub use tokens::{Tokens, Wanted};
 
 use crate::http_client::{HttpClient, HttpError};
 use crate::token::TokenError;
@@ -35,6 +41,8 @@ pub trait SourceObserver: Send + Sync {
     fn keys_refresh(&self, issuer: &str, result: &'static str);
     /// One look into the token cache.
     fn token_cache(&self, hit: bool);
+    /// One question to an issuer about a token: `active`, `refused` or `failed`.
+    fn introspection(&self, _issuer: &str, _result: &'static str) {}
 }
 
 /// Nobody counts.

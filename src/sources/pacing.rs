@@ -40,6 +40,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn regular_refreshes_of_many_are_spread() {
+        let regular = Duration::from_secs(300);
+        let pauses: std::collections::BTreeSet<_> = (0..100).map(|_| jittered(regular)).collect();
+        assert!(pauses.len() > 50, "{pauses:?}");
+        assert!(pauses.iter().all(|pause| (regular.mul_f64(0.74)..=regular).contains(pause)));
+    }
+
+    #[test]
     fn pauses_double_up_to_the_regular_one_and_start_again_after_a_success() {
         let mut back_off = BackOff::default();
         let regular = Duration::from_secs(2);

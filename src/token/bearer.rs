@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-/// What a request shows as its credential.
+/// What a request shows as its bearer token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bearer<'a> {
     /// No `Authorization` header.
@@ -30,11 +30,22 @@ pub fn bearer(headers: &HeaderMap) -> Bearer<'_> {
 /// good for nothing but a comparison with a token that was.
 #[must_use]
 pub fn bearer_bytes(headers: &HeaderMap) -> Option<&[u8]> {
+    of_scheme(headers, b"bearer")
+}
+
+/// The token of a request that shows it together with a proof that its sender has a key: the scheme
+/// `DPoP` (RFC 9449 §7.1). Nothing where the header has another scheme or is malformed.
+#[must_use]
+pub fn possessed(headers: &HeaderMap) -> Option<&str> {
+    of_scheme(headers, b"dpop").and_then(checked)
+}
+
+fn of_scheme<'a>(headers: &'a HeaderMap, scheme: &[u8]) -> Option<&'a [u8]> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
-    let (scheme, rest) = value.as_bytes().split_at_checked(b"bearer".len())?;
+    let (named, rest) = value.as_bytes().split_at_checked(scheme.len())?;
     let token = rest.strip_prefix(b" ")?.trim_ascii_start();
-    scheme.eq_ignore_ascii_case(b"bearer").then_some(token)
+    named.eq_ignore_ascii_case(scheme).then_some(token)
 }
 
 /// The token as a text of the characters that RFC 6750 §2.1 allows.

@@ -1,9 +1,10 @@
 //! The compact form of a signed token, read strictly before any key is looked at (threats §4).
 
-use super::TokenError;
 use super::strict_json::{Members, member, members, text};
+use super::{Algorithm, TokenError};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::borrow::Cow;
 
 /// No token is longer (interfaces §4).
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -20,8 +21,8 @@ pub fn is_compact(token: &str) -> bool {
 pub(super) struct Compact<'t> {
     /// What the signature is over: the encoded header and payload.
     pub(super) signed: &'t str,
-    /// The encoded signature; its encoding was checked.
-    pub(super) signature: &'t str,
+    /// The decoded signature.
+    pub(super) signature: Vec<u8>,
     /// What of the header counts.
     pub(super) header: Header,
     /// The decoded payload.
@@ -30,12 +31,25 @@ pub(super) struct Compact<'t> {
 
 /// The members of a header that count; every other is ignored, never followed.
 pub(super) struct Header {
-    /// The name of the algorithm as it was written.
-    pub(super) algorithm: String,
+    /// The algorithm, if it is one that is used here.
+    pub(super) algorithm: Option<Algorithm>,
     /// The key's id.
-    pub(super) key_id: Option<String>,
-    /// The type as it was written.
-    kind: Option<String>,
+    pub(super) key_id: Option<Box<str>>,
+    /// What the token says it is.
+    pub(super) kind: Kind,
+}
+
+/// What a token says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Nothing.
+    Unsaid,
+    /// A JWT, or an access token (RFC 9068 §2.1).
+    Jwt,
+    /// A proof of possession (RFC 9449 §4.2).
+    Proof,
+    /// Something else.
+    Other,
 }
 
 impl<'t> Compact<'t> {
@@ -46,12 +60,10 @@ impl<'t> Compact<'t> {
         if !is_compact(token) {
             return Err(TokenError::Malformed("it does not have exactly two dots"));
         }
-        let malformed = TokenError::Malformed("it does not have exactly two dots");
-        let (signed, signature) = token.rsplit_once('.').ok_or(malformed.clone())?;
-        let (header, payload) = signed.split_once('.').ok_or(malformed)?;
-        if signature.is_empty() || decode(signature).is_none() {
-            return Err(TokenError::Malformed("its signature is not canonical base64url"));
-        }
+        let malformed = || TokenError::Malformed("it does not have exactly two dots");
+        let (signed, signature) = token.rsplit_once('.').ok_or_else(malformed)?;
+        let (header, payload) = signed.split_once('.').ok_or_else(malformed)?;
+        let signature = decode(signature).filter(|bytes| !bytes.is_empty()).ok_or(TokenError::Malformed("its signature is not canonical base64url"))?;
         let header = Header::parse(header)?;
         let payload = decode(payload).ok_or(TokenError::Malformed("its payload is not canonical base64url"))?;
         Ok(Self { signed, signature, header, payload })
@@ -61,24 +73,49 @@ impl<'t> Compact<'t> {
 impl Header {
     /// Reads an encoded header.
     pub(super) fn parse(encoded: &str) -> Result<Self, TokenError> {
+        let decoded = Self::decode(encoded)?;
+        Self::read(&Self::members(&decoded)?)
+    }
+
+    /// The text of an encoded header.
+    pub(super) fn decode(encoded: &str) -> Result<Vec<u8>, TokenError> {
         if encoded.len() > MAX_HEADER_BYTES {
             return Err(TokenError::Header("it is too long"));
         }
-        let decoded = decode(encoded).ok_or(TokenError::Malformed("its header is not canonical base64url"))?;
-        let members = members(&decoded).ok_or(TokenError::Malformed("its header is no JSON object with distinct members"))?;
-        refuse_extensions(&members)?;
-        let algorithm = optional(&members, "alg")?.ok_or(TokenError::Header("it names no algorithm"))?;
-        Ok(Self { algorithm, key_id: optional(&members, "kid")?, kind: optional(&members, "typ")? })
+        decode(encoded).ok_or(TokenError::Malformed("its header is not canonical base64url"))
     }
 
-    /// A token that says what it is must be a JWT or an access token (RFC 9068 §2.1).
+    /// The members of a decoded header.
+    pub(super) fn members(decoded: &[u8]) -> Result<Members<'_>, TokenError> {
+        members(decoded).ok_or(TokenError::Malformed("its header is no JSON object with distinct members"))
+    }
+
+    fn read(members: &Members<'_>) -> Result<Self, TokenError> {
+        refuse_extensions(members)?;
+        let algorithm = optional(members, "alg")?.ok_or(TokenError::Header("it names no algorithm"))?;
+        let kind = optional(members, "typ")?.map_or(Kind::Unsaid, |kind| Kind::of(&kind));
+        Ok(Self { algorithm: algorithm.parse().ok(), key_id: optional(members, "kid")?.map(|id| Box::from(&*id)), kind })
+    }
+
+    /// A token that says what it is must be a JWT or an access token.
     pub(super) fn require_jwt(&self) -> Result<(), TokenError> {
-        let Some(kind) = &self.kind else { return Ok(()) };
-        let kind = kind.to_ascii_lowercase();
-        let kind = kind.strip_prefix("application/").unwrap_or(&kind);
-        match kind {
-            "jwt" | "at+jwt" => Ok(()),
-            _ => Err(TokenError::Header("its type is neither `JWT` nor `at+jwt`")),
+        match self.kind {
+            Kind::Unsaid | Kind::Jwt => Ok(()),
+            Kind::Proof | Kind::Other => Err(TokenError::Header("its type is neither `JWT` nor `at+jwt`")),
+        }
+    }
+}
+
+impl Kind {
+    fn of(written: &str) -> Self {
+        let short = match written.split_at_checked("application/".len()) {
+            Some((prefix, rest)) if prefix.eq_ignore_ascii_case("application/") => rest,
+            _ => written,
+        };
+        match short {
+            kind if kind.eq_ignore_ascii_case("jwt") || kind.eq_ignore_ascii_case("at+jwt") => Self::Jwt,
+            "dpop+jwt" => Self::Proof,
+            _ => Self::Other,
         }
     }
 }
@@ -97,9 +134,9 @@ fn refuse_extensions(members: &Members<'_>) -> Result<(), TokenError> {
     Ok(())
 }
 
-fn optional(members: &Members<'_>, name: &str) -> Result<Option<String>, TokenError> {
-    let wrong = TokenError::Header("one of `alg`, `kid`, `typ` is not a string");
-    member(members, name).map(|value| text(value).ok_or(wrong)).transpose()
+fn optional<'m>(members: &'m Members<'_>, name: &str) -> Result<Option<Cow<'m, str>>, TokenError> {
+    let wrong = || TokenError::Header("one of `alg`, `kid`, `typ` is not a string");
+    member(members, name).map(|value| text(value.get()).ok_or_else(wrong)).transpose()
 }
 
 /// Canonical base64url without padding: no other spelling of the same bytes is taken.

@@ -40,6 +40,21 @@ pub enum TokenError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// It is bound to its sender (`cnf`), and the sender did not show that it is.
+    #[error("the token is bound to its sender: {0}")]
+    Bound(&'static str),
+    /// The proof that came with it (RFC 9449) is not acceptable.
+    #[error("the proof of possession is not acceptable: {0}")]
+    Proof(&'static str),
+    /// Its issuer, who was asked, says that it is not active.
+    #[error("the token is not active, says its issuer")]
+    Inactive,
+    /// Its issuer, who was asked, says something else than that an access token is active.
+    #[error("the issuer, asked about the token, does not vouch for it: {0}")]
+    Introspection(&'static str),
+    /// Its issuer could not be asked about it.
+    #[error("the issuer could not be asked about the token")]
+    Unasked,
     /// A key set that cannot be used.
     #[error("the key set cannot be used: {0}")]
     KeySet(&'static str),

@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::EncodingKey;
 use serde_json::{Value, json};
+use sha2::Digest;
 
 /// A private key with the JWK of its public part.
 pub(crate) struct Forge {
@@ -101,4 +102,29 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
 /// The decoded header of a token, for tests that change it.
 pub(crate) fn header_of(token: &str) -> Value {
     serde_json::from_slice(&decode(token.split_once('.').unwrap().0).unwrap()).unwrap()
+}
+
+/// What names a proof, by a number.
+pub(crate) fn proof_id(number: u8) -> super::ProofId {
+    super::ProofId::numbered(number)
+}
+
+/// The encoded SHA-256 of a text.
+pub(crate) fn hash(text: &[u8]) -> String {
+    encode(&sha2::Sha256::digest(text))
+}
+
+impl Forge {
+    /// The `jkt` of tokens that are bound to this key.
+    pub(crate) fn thumbprint(&self) -> String {
+        let jwk = self.jwk.to_string();
+        encode(&super::public_key::thumbprint(&super::strict_json::members_of(&jwk).unwrap()).unwrap())
+    }
+
+    /// The header of a proof by this key.
+    pub(crate) fn proof_header(&self) -> Value {
+        let mut jwk = self.jwk.clone();
+        jwk.as_object_mut().unwrap().remove("kid");
+        json!({"typ": "dpop+jwt", "alg": self.algorithm(), "jwk": jwk})
+    }
 }

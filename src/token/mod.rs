@@ -1,12 +1,16 @@
-//! Bearer credential and keys → claims. Keys and the time are given, never fetched or read here.
+//! Credential and keys → claims. Keys and the time are given, never fetched or read here.
 //! What a header of a token names (`jwk`, `jku`, `x5u`, `x5c`) is never followed.
 
 mod algorithm;
 mod bearer;
+mod binding;
 mod claims;
 mod compact;
 mod error;
+mod introspected;
 mod keys;
+mod proof;
+mod public_key;
 mod strict_json;
 mod verify;
 
@@ -14,13 +18,18 @@ mod verify;
 pub(crate) mod forge;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 pub use algorithm::Algorithm;
-pub use bearer::{Bearer, bearer, bearer_bytes};
+pub use bearer::{Bearer, bearer, bearer_bytes, possessed};
+pub use binding::Binding;
 pub use compact::{MAX_TOKEN_BYTES, is_compact};
 pub use error::TokenError;
+pub use introspected::introspected;
 pub use keys::{KeySet, MAX_KEY_SET_BYTES};
-pub use verify::{Checks, Issuer, Unverified, verify, verify_detached, verify_signature};
+pub use proof::{PROOF_LIFE, ProofId, ProvenCall, verify_proof};
+pub use verify::{Checks, Issuer, Unverified, verify, verify_detached, verify_for_sender, verify_signature};
 
 use crate::policy::Claims;
 use jiff::Timestamp;
@@ -45,6 +54,8 @@ pub struct VerifiedToken {
     pub issued_at: Option<Timestamp>,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// What its sender must show to have; none of a plain bearer token.
+    pub binding: Option<Binding>,
 }
 
 /// What an issuer's section of the configuration says about its users (semantics §8).

@@ -10,12 +10,21 @@ use std::fmt;
 /// The members of one JSON object in their order, each with the text of its value.
 pub(super) type Members<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 
+/// How many members are looked through one by one before they are put in a set.
+const FEW: usize = 24;
+
 /// The members of the object that `text` is, or `None` when it is no object, not JSON, or some
 /// object in it has the same member twice. Names are compared decoded.
 pub(super) fn members(text: &[u8]) -> Option<Members<'_>> {
-    let text = std::str::from_utf8(text).ok()?;
-    serde_json::from_str::<NoMemberTwice>(text).ok()?;
-    object(text)
+    members_of(std::str::from_utf8(text).ok()?)
+}
+
+/// The same of a text.
+pub(super) fn members_of(text: &str) -> Option<Members<'_>> {
+    let members = object(text)?;
+    let is_good =
+        are_distinct(&members) && members.iter().all(|(_, value)| is_plain(value.get()) || serde_json::from_str::<NoMemberTwice>(value.get()).is_ok());
+    is_good.then_some(members)
 }
 
 /// The members of the object that `text` is, without a look at what is inside them.
@@ -26,19 +35,46 @@ pub(super) fn object(text: &str) -> Option<Members<'_>> {
     Some(members)
 }
 
+fn are_distinct(members: &Members<'_>) -> bool {
+    if members.len() <= FEW {
+        return members.iter().enumerate().all(|(place, (name, _))| !members.iter().take(place).any(|(earlier, _)| earlier == name));
+    }
+    let mut names = HashSet::new();
+    members.iter().all(|(name, _)| names.insert(name))
+}
+
+/// Whether a value whose grammar was checked has nothing inside that must be looked at: no escape, no
+/// member, no number that may be out of range.
+fn is_plain(value: &str) -> bool {
+    match value.as_bytes() {
+        [b'"', inside @ ..] => memchr::memchr(b'\\', inside).is_none(),
+        [b'{' | b'[', ..] => false,
+        short => short.len() <= 18 && !short.iter().any(|byte| matches!(byte, b'e' | b'E') && !matches!(short.first(), Some(b't' | b'f'))),
+    }
+}
+
 /// The value of the member `name`.
 pub(super) fn member<'m, 'a>(members: &'m Members<'a>, name: &str) -> Option<&'m &'a RawValue> {
     members.iter().find(|(member, _)| member == name).map(|(_, value)| value)
 }
 
-/// The value as a string.
-pub(super) fn text(value: &RawValue) -> Option<String> {
-    serde_json::from_str(value.get()).ok()
+/// The JSON text of a value as a string.
+pub(super) fn text(value: &str) -> Option<Cow<'_, str>> {
+    let inside = value.strip_prefix('"')?.strip_suffix('"')?;
+    match memchr::memchr(b'\\', inside.as_bytes()) {
+        None => Some(Cow::Borrowed(inside)),
+        Some(_) => serde_json::from_str(value).ok().map(Cow::Owned),
+    }
 }
 
-/// The value as an array of strings.
-pub(super) fn texts(value: &RawValue) -> Option<Vec<String>> {
-    serde_json::from_str(value.get()).ok()
+/// The JSON text of a value as an array of strings.
+pub(super) fn texts(value: &str) -> Option<Vec<Cow<'_, str>>> {
+    elements(value)?.into_iter().map(|element| text(element.get())).collect()
+}
+
+/// The JSON text of a value as an array.
+pub(super) fn elements(value: &str) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(value).ok()
 }
 
 struct MembersSeed;
@@ -59,7 +95,7 @@ impl<'de> Visitor<'de> for MembersSeed {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Members::new();
+        let mut members = Members::with_capacity(16);
         while let Some(name) = map.next_key::<Name<'de>>()? {
             members.push((name.0, map.next_value()?));
         }
@@ -171,6 +207,25 @@ mod tests {
             assert!(members(text.as_bytes()).is_none(), "{text}");
         }
         assert!(members(b"{\"a\":\"\xff\"}").is_none());
+    }
+
+    #[test]
+    fn many_members_are_compared_as_few_are() {
+        let many = |last: usize| (0..40).chain([last]).map(|n| format!("\"m{n}\":{n}")).collect::<Vec<_>>().join(",");
+        assert!(members(format!("{{{}}}", many(40)).as_bytes()).is_some());
+        assert!(members(format!("{{{}}}", many(3)).as_bytes()).is_none());
+    }
+
+    #[test]
+    fn what_only_a_full_reading_finds_is_found_in_plain_values_too() {
+        for value in ["1e999", "-1E999", "\"\\ud800\"", "\"\\udc00\\ud800\"", "[1e999]", "[\"\\ud800\"]", "01", "+1", ".5", "tru", "\"\n\""] {
+            assert!(members(format!("{{\"a\":{value}}}").as_bytes()).is_none(), "{value}");
+        }
+        for value in ["1e9", "-0.5", "true", "false", "null", "123456789012345678901234567890", "\"\\ud83d\\ude00\"", "\"\\\"\""] {
+            assert!(members(format!("{{\"a\":{value}}}").as_bytes()).is_some(), "{value}");
+        }
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
+        assert!(members(deep.as_bytes()).is_none());
     }
 
     #[test]

@@ -464,3 +464,15 @@ proptest! {
         prop_assert!(accept(&ED.sign(&header, payload.as_bytes()), &all_keys()).is_err());
     }
 }
+
+#[test]
+fn a_token_that_is_bound_to_its_sender_is_no_bearer_token() {
+    for cnf in [json!({"jkt": forge::hash(b"")}), json!({"x5t#S256": forge::hash(b"")})] {
+        let token = ED.token(&claims(json!({"cnf": cnf})));
+        assert_eq!(accept(&token, &all_keys()).unwrap_err(), TokenError::Bound("it is no bearer token"));
+        let for_sender = verify_for_sender(Unverified::parse(&token).unwrap(), &issuer(), &all_keys(), now(), Checks::default()).unwrap();
+        assert!(for_sender.binding.is_some());
+    }
+    assert!(outcome(&claims(json!({"cnf": {"jwk": {}}}))).is_err());
+    assert!(outcome(&claims(json!({"cnf": null}))).is_err());
+}

@@ -2,7 +2,6 @@
 
 use super::claims::{self, ClaimSet};
 use super::compact::{Compact, Header, decode};
-use super::keys::Key;
 use super::{Algorithm, IssuerRules, KeySet, TokenError, VerifiedToken};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -43,7 +42,9 @@ impl Default for Checks {
 
 /// A token that was read but not verified: good for nothing but choosing its issuer.
 pub struct Unverified<'t> {
-    compact: Compact<'t>,
+    signed: &'t str,
+    signature: Vec<u8>,
+    header: Header,
     claims: ClaimSet,
 }
 
@@ -55,8 +56,8 @@ impl<'t> Unverified<'t> {
     pub fn parse(token: &'t str) -> Result<Self, TokenError> {
         let compact = Compact::parse(token)?;
         compact.header.require_jwt()?;
-        let claims = ClaimSet::parse(&compact.payload)?;
-        Ok(Self { compact, claims })
+        let Compact { signed, signature, header, payload } = compact;
+        Ok(Self { signed, signature, header, claims: ClaimSet::parse(payload)? })
     }
 
     /// The issuer that it claims to come from.
@@ -66,16 +67,29 @@ impl<'t> Unverified<'t> {
     }
 }
 
-/// Verifies a token of `issuer` with `keys` at the time `now`.
+/// Verifies a token of `issuer` with `keys` at the time `now`. One that is bound to its sender is no
+/// bearer token and is not accepted.
 ///
 /// # Errors
 /// When it must not be accepted; [`TokenError::is_unknown_key`] says whether newer keys could help.
 pub fn verify(token: Unverified<'_>, issuer: &Issuer, keys: &KeySet, now: Timestamp, checks: Checks) -> Result<VerifiedToken, TokenError> {
+    let verified = verify_for_sender(token, issuer, keys, now, checks)?;
+    match verified.binding {
+        None => Ok(verified),
+        Some(_) => Err(TokenError::Bound("it is no bearer token")),
+    }
+}
+
+/// The same for a caller who then makes the sender show what the token is bound to, by its `binding`.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_for_sender(token: Unverified<'_>, issuer: &Issuer, keys: &KeySet, now: Timestamp, checks: Checks) -> Result<VerifiedToken, TokenError> {
     if checks.issuer && token.issuer() != Some(&*issuer.rules.issuer) {
         return Err(TokenError::UnknownIssuer);
     }
-    let Unverified { compact, claims } = token;
-    require_signature(&compact.header, compact.signed.as_bytes(), compact.signature, &issuer.algorithms, keys)?;
+    let Unverified { signed, signature, header, claims } = token;
+    require_signature(&header, signed.as_bytes(), &signature, &issuer.algorithms, keys)?;
     if checks.audience {
         require_audience(&claims, &issuer.audience)?;
     }
@@ -90,7 +104,7 @@ pub fn verify(token: Unverified<'_>, issuer: &Issuer, keys: &KeySet, now: Timest
 /// As [`verify`].
 pub fn verify_signature(token: &str, algorithms: &[Algorithm], keys: &KeySet) -> Result<Vec<u8>, TokenError> {
     let compact = Compact::parse(token)?;
-    require_signature(&compact.header, compact.signed.as_bytes(), compact.signature, algorithms, keys)?;
+    require_signature(&compact.header, compact.signed.as_bytes(), &compact.signature, algorithms, keys)?;
     Ok(compact.payload)
 }
 
@@ -101,30 +115,22 @@ pub fn verify_signature(token: &str, algorithms: &[Algorithm], keys: &KeySet) ->
 pub fn verify_detached(signature: &str, content: &[u8], keys: &KeySet) -> Result<(), TokenError> {
     let malformed = TokenError::Malformed("a detached signature is a header, two dots and a signature");
     let (header, signature) = signature.trim().split_once("..").ok_or(malformed.clone())?;
-    if signature.is_empty() || decode(signature).is_none() {
-        return Err(malformed);
-    }
+    let signature = decode(signature).filter(|bytes| !bytes.is_empty()).ok_or(malformed)?;
     let parsed = Header::parse(header)?;
     let mut signed = String::with_capacity(header.len() + 1 + content.len().div_ceil(3) * 4);
     signed.push_str(header);
     signed.push('.');
     URL_SAFE_NO_PAD.encode_string(content, &mut signed);
-    require_signature(&parsed, signed.as_bytes(), signature, &[Algorithm::EdDsa], keys)
+    require_signature(&parsed, signed.as_bytes(), &signature, &[Algorithm::EdDsa], keys)
 }
 
-fn require_signature(header: &Header, signed: &[u8], signature: &str, algorithms: &[Algorithm], keys: &KeySet) -> Result<(), TokenError> {
-    let algorithm = header.algorithm.parse().map_err(|()| TokenError::Algorithm)?;
-    if !algorithms.contains(&algorithm) {
-        return Err(TokenError::Algorithm);
-    }
-    let Key { public, .. } = keys.find(algorithm, header.key_id.as_deref())?;
-    match jsonwebtoken::crypto::verify(signature, signed, public, algorithm.library_name()) {
-        Ok(true) => Ok(()),
-        Ok(false) | Err(_) => Err(TokenError::Signature),
-    }
+fn require_signature(header: &Header, signed: &[u8], signature: &[u8], algorithms: &[Algorithm], keys: &KeySet) -> Result<(), TokenError> {
+    let algorithm = header.algorithm.filter(|algorithm| algorithms.contains(algorithm)).ok_or(TokenError::Algorithm)?;
+    let key = keys.find(algorithm, header.key_id.as_deref())?;
+    key.has_signed(signed, signature, algorithm).then_some(()).ok_or(TokenError::Signature)
 }
 
-fn require_audience(claims: &ClaimSet, audience: &[Box<str>]) -> Result<(), TokenError> {
+pub(super) fn require_audience(claims: &ClaimSet, audience: &[Box<str>]) -> Result<(), TokenError> {
     match &claims.audience {
         None => Err(TokenError::claim("aud", "is missing")),
         Some(named) if named.iter().any(|name| audience.iter().any(|ours| **ours == **name)) => Ok(()),
@@ -133,7 +139,7 @@ fn require_audience(claims: &ClaimSet, audience: &[Box<str>]) -> Result<(), Toke
 }
 
 /// The end of the token, if it has not come, it was not made in the future, and it does not live too long.
-fn require_times(claims: &ClaimSet, issuer: &Issuer, now: Timestamp) -> Result<Timestamp, TokenError> {
+pub(super) fn require_times(claims: &ClaimSet, issuer: &Issuer, now: Timestamp) -> Result<Timestamp, TokenError> {
     let expires_at = claims.expires_at.ok_or_else(|| TokenError::claim("exp", "is missing"))?;
     if now >= later(expires_at, issuer.clock_skew) {
         return Err(TokenError::claim("exp", "has passed"));
@@ -152,7 +158,7 @@ fn require_times(claims: &ClaimSet, issuer: &Issuer, now: Timestamp) -> Result<T
     Ok(expires_at)
 }
 
-fn later(time: Timestamp, by: Duration) -> Timestamp {
+pub(super) fn later(time: Timestamp, by: Duration) -> Timestamp {
     let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
     time.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

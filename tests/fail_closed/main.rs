@@ -14,6 +14,7 @@ mod support;
 
 mod answers;
 mod availability;
+mod bound_tokens;
 mod codings;
 mod framing;
 mod headers;

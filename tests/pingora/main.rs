@@ -16,6 +16,8 @@ mod support;
 mod answers;
 #[path = "../fail_closed/availability.rs"]
 mod availability;
+#[path = "../fail_closed/bound_tokens.rs"]
+mod bound_tokens;
 #[path = "../fail_closed/codings.rs"]
 mod codings;
 #[path = "../proxy/connections.rs"]

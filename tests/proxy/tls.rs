@@ -3,16 +3,25 @@
 use crate::support::certificates::{Authority, authority, issue, issue_expired};
 use crate::support::client::{Client, request};
 use crate::support::door::Doorward;
+use crate::support::engine::IS_PINGORA;
 use crate::support::http2;
+use crate::support::issuer::{AUDIENCE, Key, measured, trusting};
 use crate::support::upstream::{Upstream, ok};
 use crate::support::within;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use doorward::observe::clock;
 use doorward::proxy::ServerTls;
+use doorward::token::IssuerRules;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use serde_json::json;
+use sha2::{Digest, Sha256};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -86,6 +95,39 @@ async fn a_client_without_a_certificate_is_turned_away_where_one_is_asked_for() 
         }
     }
     assert_eq!(upstream.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_token_bound_to_a_client_certificate_passes_on_its_connection_alone() {
+    let upstream = Upstream::start(|_| ok("{}")).await;
+    let (root, clients, issuer) = (authority(), authority(), Key::new("one"));
+    let (certificate, key) = issue(&root, "door.example");
+    let tls = ServerTls::from_pem(certificate.as_bytes(), key.as_bytes(), Some(clients.pem().as_bytes())).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.json");
+    std::fs::write(&path, issuer.set()).unwrap();
+    let keys = trusting(vec![measured(IssuerRules::named("https://id.example"), vec![AUDIENCE.into()], Duration::from_secs(86_400))], &path).await;
+    let door = Doorward::planned(&[upstream.address], |plan| {
+        plan.settings.tls = Some(tls);
+        plan.keys = keys;
+    });
+    let (own, other) = (issue(&clients, "client"), issue(&clients, "client"));
+    let shown = CertificateDer::from_pem_slice(own.0.as_bytes()).unwrap();
+    let token = issuer.token(
+        &json!({
+            "iss": "https://id.example", "aud": AUDIENCE, "sub": "00u1", "exp": clock::now().as_second() + 600,
+            "cnf": { "x5t#S256": URL_SAFE_NO_PAD.encode(Sha256::digest(&shown)) },
+        })
+        .to_string(),
+    );
+    // Pingora does not hand the certificate on: there every such token is refused.
+    let good = if IS_PINGORA { 401 } else { 200 };
+    for (certificate, expected) in [(own.clone(), good), (other, 401), (own, good)] {
+        let stream = connect(door.address, &root, &[b"http/1.1"], Some(certificate)).await.unwrap();
+        let mut client = Client::over(stream);
+        client.send(format!("GET /free HTTP/1.1\r\nhost: door.example\r\nauthorization: Bearer {token}\r\n\r\n")).await;
+        assert_eq!(client.answer().await.status, expected);
+    }
 }
 
 #[tokio::test]

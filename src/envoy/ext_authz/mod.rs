@@ -13,6 +13,7 @@ use crate::authorize::{Admission, Door, Refusal};
 use crate::door::{Arrival, Asked, Ending, MetadataAnswers, Supplies, ask, draw_id};
 use crate::observe::Outcome;
 use crate::snapshot::World;
+use crate::sources::Channel;
 use body::Body;
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
@@ -73,6 +74,7 @@ impl ExtAuthz {
             target: &head.target,
             headers: &head.headers,
             authority: Some(&head.authority),
+            channel: Channel::default(),
         };
         let mut shown = Shown { shared: &self.0, world, head, body: &received.body, whole: None };
         let asked: Asked = ask(&self.0.wiring, &arrival, &mut shown).await;

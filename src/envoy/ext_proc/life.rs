@@ -12,6 +12,7 @@ use crate::envoy::edits::{Edits, Values};
 use crate::envoy::head::{Head, refused};
 use crate::envoy::refuse::refuse_upgrade;
 use crate::snapshot::World;
+use crate::sources::Channel;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Message;
 use envoy_types::pb::envoy::service::ext_proc::v3::{HeaderMutation, HttpHeaders};
 use http::header::AUTHORIZATION;
@@ -103,6 +104,7 @@ impl Life {
             target: &head.target,
             headers: &head.headers,
             authority: Some(&head.authority),
+            channel: Channel::default(),
         };
         let mut requested = Requested {
             wire: &mut self.wire,

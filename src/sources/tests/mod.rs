@@ -1,7 +1,10 @@
 //! The sources against real sockets and files.
 
+mod bound;
+mod introspection;
 mod keys;
 mod snapshots;
+mod storms;
 mod tokens;
 
 use super::*;
@@ -24,6 +27,10 @@ impl SourceObserver for Counts {
     }
 
     fn keys_refresh(&self, issuer: &str, result: &'static str) {
+        self.0.lock().unwrap().push(format!("{issuer} {result}"));
+    }
+
+    fn introspection(&self, issuer: &str, result: &'static str) {
         self.0.lock().unwrap().push(format!("{issuer} {result}"));
     }
 

@@ -32,7 +32,7 @@ impl Scene {
     }
 
     async fn user(&self, token: &str, at: i64) -> String {
-        let identity = self.tokens.identify(&headers(token), Timestamp::from_second(at).unwrap()).await;
+        let identity = self.tokens.identify(&Presented::by(&headers(token), Timestamp::from_second(at).unwrap())).await;
         match identity {
             Identity::Token(token) => token.user.to_string(),
             Identity::Refused(reason) => reason.to_string(),
@@ -142,11 +142,64 @@ fn tampered(token: &str) -> String {
 #[tokio::test]
 async fn what_is_no_signed_token_is_told_apart() {
     let scene = Scene::new(&[], &[]).await;
-    let identity = |headers: HeaderMap| scene.tokens.identify_at_once(&headers, now()).unwrap();
+    let identity = |headers: HeaderMap| scene.tokens.identify_at_once(&Presented::by(&headers, now())).unwrap();
     assert!(matches!(identity(HeaderMap::new()), Identity::Missing));
     assert!(matches!(identity(headers("a b")), Identity::Refused(_)));
     assert!(matches!(identity(headers("a.b.c")), Identity::Refused(_)));
     assert!(matches!(identity(headers(&"a".repeat(17_000))), Identity::Refused(_)));
     let Identity::Opaque(digest) = identity(headers("abc")) else { panic!("not opaque") };
     assert_eq!(digest[..4], [0xba, 0x78, 0x16, 0xbf]);
+}
+
+/// Who the token is good for at that time: by the scene's cache, and by an empty one.
+async fn judged(scene: &Scene, token: &str, at: i64, document: &Value) -> (Result<String, String>, Result<String, String>) {
+    let at = Timestamp::from_second(at).unwrap();
+    let snapshot = crate::snapshot::Snapshot::load(document.to_string().as_bytes(), at).unwrap();
+    let empty = Tokens::new(Arc::clone(scene.tokens.key_sets()), Arc::new(()));
+    let headers = headers(token);
+    let presented = Presented { policies: Some(&snapshot.policies), ..Presented::by(&headers, at) };
+    let found = |identity: &Identity| {
+        let caller = crate::authorize::Caller::find(identity, &snapshot.policies, at);
+        caller.map(|caller| caller.user_id().to_owned()).map_err(|refusal| refusal.reason)
+    };
+    (found(&scene.tokens.identify(&presented).await), found(&empty.identify(&presented).await))
+}
+
+#[tokio::test]
+async fn a_cached_token_is_judged_as_a_new_one_when_it_ends_or_is_revoked_or_its_user_is_suspended_or_its_key_goes() {
+    let (forge, next) = (Forge::ed25519("a"), Forge::ed25519("b"));
+    let scene = Scene::new(&[&forge], &[]).await;
+    let token = forge.token(&json!({"iss": "one", "aud": "api", "sub": "00u1", "iat": NOW, "exp": NOW + 600, "jti": "j"}));
+    let good = json!({
+        "schema": "doorward.snapshot/1", "revision": 1, "issuedAt": "2026-01-01T00:00:00Z",
+        "users": [{"id": "00u1", "login": "a", "type": "Personal", "status": "ACTIVE"}],
+    });
+    let with = |name: &str, value: Value| {
+        let mut document = good.clone();
+        document[name] = value;
+        document
+    };
+    let user = |status: &str, expiry: Value| json!([{"id": "00u1", "login": "a", "type": "Personal", "status": status, "userExpiry": expiry}]);
+    let is_good = Ok("00u1".to_owned());
+    for (what, document, at) in [
+        ("suspended", with("users", user("SUSPENDED", json!(null))), NOW),
+        ("expired account", with("users", user("ACTIVE", json!("2020-01-01T00:00:00Z"))), NOW),
+        ("no such user", with("users", json!([])), NOW),
+        ("revoked by id", with("revokedTokens", json!([{"jti": "j", "until": "2100-01-01T00:00:00Z"}])), NOW),
+        ("revoked by time", with("revokedTokens", json!([{"userId": "00u1", "issuedBefore": "2100-01-01T00:00:00Z"}])), NOW),
+        ("ended", good.clone(), NOW + 630),
+    ] {
+        assert_eq!(judged(&scene, &token, NOW, &good).await.0, is_good, "before: {what}");
+        let hits = scene.counts.of("hit");
+        assert_eq!(judged(&scene, &token, NOW, &good).await.0, is_good, "before: {what}");
+        assert_eq!(scene.counts.of("hit"), hits + 1, "the cache is warm");
+        let (cached, new) = judged(&scene, &token, at, &document).await;
+        assert_eq!(cached, new, "{what}");
+        assert!(cached.is_err(), "{what}");
+    }
+    assert_eq!(judged(&scene, &token, NOW, &good).await, (is_good.clone(), is_good));
+    write_keys(&scene.directory.path().join("one"), &[&next]);
+    scene.user(&next.token(&claims("one")), NOW).await;
+    let (cached, new) = judged(&scene, &token, NOW, &good).await;
+    assert_eq!((cached.is_err(), &cached), (true, &new), "its key is gone");
 }
