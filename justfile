@@ -28,9 +28,9 @@ build:
 bench *ARGUMENTS:
     cargo bench --locked -- {{ARGUMENTS}}
 
-# The documentation of the code.
-doc:
-    cargo doc --no-deps --locked --open
+# The fuzz targets, half an hour each: `just fuzz 600 json_filter`.
+fuzz SECONDS='1800' *TARGETS:
+    fuzz/run {{SECONDS}} {{TARGETS}}
 
 # Licences, sources, bans, advisories; needs cargo-deny and the network.
 deny:
