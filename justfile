@@ -33,6 +33,10 @@ soak SECONDS='3600' RELOAD='5':
 bench *ARGUMENTS:
     cargo bench --locked -- {{ARGUMENTS}}
 
+# The fuzz targets, half an hour each: `just fuzz 600 json_filter`.
+fuzz SECONDS='1800' *TARGETS:
+    fuzz/run {{SECONDS}} {{TARGETS}}
+
 # Licences, sources, bans, advisories; needs cargo-deny and the network.
 deny:
     cargo deny --locked check

@@ -66,8 +66,12 @@ fn strip_reference_name(before: &str) -> Option<&str> {
     (name.eq_ignore_ascii_case("properties") && stands_alone).then_some(kept)
 }
 
-/// A key of the form `domain/scope/code`.
+/// A key of the form `domain/scope/code`. With a bracket or a quote inside it is none: an upstream that
+/// ends a key or a literal elsewhere would find another reference in it.
 fn is_key(key: &str) -> bool {
+    if key.contains(['[', '\'']) {
+        return false;
+    }
     let mut parts = key.splitn(3, '/');
     parts.by_ref().take(3).filter(|part| !part.is_empty()).count() == 3
 }
@@ -111,12 +115,21 @@ mod tests {
 
         proptest! {
             #[test]
-            fn a_reference_is_never_overlooked(before in "[a-z'\\[\\] /]{0,12}", after in "[a-z'\\[\\] /]{0,12}") {
+            fn a_reference_is_never_overlooked(before in "([a-z'\\[\\] /]|properties\\[P/ok/){0,12}", after in "[a-z'\\[\\] /]{0,12}") {
                 let expression = format!("{before} properties[P/pay/bonus]{after}");
                 if let Some(keys) = property_keys(&expression) {
                     prop_assert!(keys.contains(&"P/pay/bonus"), "{expression}: {keys:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn no_reference_hides_another() {
+        for hiding in
+            ["properties[P/ok/a properties[P/pay/bonus] eq 1", "properties[P/ok/a' eq properties[P/pay/bonus] eq 'b]", "properties[P/ok/a' eq 1 or 'b]"]
+        {
+            assert_eq!(property_keys(hiding), None, "{hiding}");
         }
     }
 

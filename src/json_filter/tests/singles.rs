@@ -106,3 +106,24 @@ fn lists_inside_a_single_item_are_filtered_too() {
     assert_eq!(refused(input, &plan, &["a", "g"]), FilterError::Denied { rule: 0 });
     assert_eq!(refused("{\"id\":\"g\"}", &plan, &[]), FilterError::MissingPlace { rule: 1 });
 }
+
+#[test]
+fn a_verdict_that_needs_no_facts_comes_before_the_faults_of_the_item() {
+    struct DropAll;
+
+    impl Judge for DropAll {
+        fn item(&mut self, _: usize, _: Option<&str>, _: &[Option<&[u8]>]) -> ItemVerdict {
+            ItemVerdict::Drop
+        }
+
+        fn property(&mut self, _: usize, _: Property<'_>) -> bool {
+            false
+        }
+    }
+
+    let plan = plan(vec![rule("/a", &[], &[])], &[]);
+    for input in ["{\"a\":[1,x", "{\"a\":{\"b\":}}", "{\"a\":tru}", "{\"a\":\"\u{1}\""] {
+        let ran = run_cut(&plan, LIMITS, input.as_bytes(), || Box::new(DropAll));
+        assert_eq!(ran, Err(FilterError::Denied { rule: 0 }), "{input}");
+    }
+}

@@ -141,6 +141,11 @@ impl Walker {
         }
         if let Some(scout) = &mut self.scout {
             scout.starts(spot, kind);
+            // Nothing behind it may be looked at before the verdict, or what refuses the answer would
+            // depend on how it was cut.
+            if scout.is_ready() {
+                return Ok(());
+            }
         }
         if matches!(kind, Kind::Object | Kind::Array) && spot.enters {
             return self.open(c, kind);
