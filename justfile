@@ -4,10 +4,6 @@
 test:
     ./test
 
-# Format the code.
-format:
-    cargo fmt
-
 # Only the lints.
 lint:
     cargo clippy --all-targets --locked -- -D warnings
