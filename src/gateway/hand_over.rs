@@ -206,9 +206,9 @@ mod tests {
         for said in [&b""[..], &[VERSION + 1, 0], &[VERSION, 2], &[VERSION]] {
             let (_folder, path) = here();
             let listener = StdUnixListener::bind(&path).unwrap();
-            let asking = tokio::spawn({
+            let asking = tokio::task::spawn_blocking({
                 let path = path.clone();
-                async move { found(&path).await }
+                move || Predecessor::find(&path)
             });
             let (mut stream, _) = listener.accept().unwrap();
             stream.write_all(said).unwrap();
