@@ -114,7 +114,7 @@ fn heads() -> Vec<Case> {
         case(
             "6.2",
             "padding longer than the head",
-            frame(HEADERS, END_STREAM | END_HEADERS | PADDED, 1, [&[255][..], &block()].concat()[..60].to_vec()),
+            frame(HEADERS, END_STREAM | END_HEADERS | PADDED, 1, &[&[255][..], &block()].concat()[..60]),
             PROTOCOL_ERROR,
         ),
     ]
