@@ -21,6 +21,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use support::client::{Answer, Client};
 use support::engine::ENGINE;
+use support::issuer::{AUDIENCE, Key};
 use support::upstream::{Reply, Upstream, ok};
 use support::within;
 use support::world::{TOKEN, api_map, portfolios, snapshot, visible_portfolios};
@@ -124,6 +125,39 @@ async fn calls_are_judged_as_soon_as_a_snapshot_is_in_force() {
     assert_eq!(client.get("/free").await.status, 200);
     assert_eq!(client.get("/api/portfolios").await.text(), visible_portfolios(4));
     assert_eq!(upstream.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn the_age_of_an_issuers_keys_is_measured_and_an_issuer_that_is_asked_vouches_for_its_tokens() {
+    let answer = json!({ "active": true, "aud": AUDIENCE, "sub": "00u1", "exp": doorward::observe::clock::now().as_second() + 600 }).to_string();
+    let (endpoint, upstream) = (Upstream::start(move |_| ok(&answer)).await, Upstream::start(|_| ok("{}")).await);
+    let site = Site::new(&upstream);
+    site.publish();
+    let keys = site.path("keys.json");
+    std::fs::write(&keys, Key::new("one").set()).unwrap();
+    let issuers = format!(
+        "[[issuers]]\nissuer = 'https://one.example'\naudience = '{AUDIENCE}'\njwks = '{keys}'\n[[issuers]]\nissuer = 'https://two.example'\n\
+         audience = '{AUDIENCE}'\nintrospection = {{ endpoint = 'http://{}/i', client_id = 'me', client_secret = 'canary' }}",
+        endpoint.address
+    );
+    let gateway = ready(site.config(&issuers)).await;
+    let (proxy, admin) = (gateway.listening().proxy[0], gateway.listening().admin[0]);
+    let age = async || {
+        let metrics = ask(admin, "/metrics").await;
+        let line = metrics.text().lines().find_map(|line| line.strip_prefix("doorward_jwks_age_seconds{issuer=\"https://one.example\"} ")?.parse::<f64>().ok());
+        line.unwrap()
+    };
+    let first = age().await;
+    within(async { while age().await <= first {} }).await;
+    for _ in 0..2 {
+        let mut client = Client::connect(proxy).await;
+        client.send("GET /free HTTP/1.1\r\nhost: a\r\nauthorization: Bearer opaque\r\n\r\n").await;
+        assert_eq!(client.answer().await.status, 200);
+    }
+    let metrics = ask(admin, "/metrics").await;
+    let line = "doorward_introspections_total{issuer=\"https://two.example\",result=\"active\"} 1";
+    assert!(metrics.text().lines().any(|candidate| candidate == line), "{}", metrics.text());
+    assert_eq!(endpoint.only().header("authorization"), ["Basic bWU6Y2FuYXJ5"]);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair, RsaPublicKeyComponents};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use criterion::Throughput;
+use criterion::{BatchSize, Throughput};
 use doorward::authorize::Identity;
 use doorward::http_client::{Authorities, HttpClient};
 use doorward::observe::clock;
@@ -29,7 +29,33 @@ const AUDIENCE: &str = "lusid-api";
 
 pub(crate) fn bench(criterion: &mut Criterion) {
     verified(criterion);
+    new(criterion);
     cached(criterion);
+}
+
+/// A token that was never seen, from the header to the caller: looked for, verified, remembered.
+fn new(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("token/new");
+    let now = clock::now();
+    let signers = [
+        ("rs256", Signer::rsa(), Algorithm::Rs256, jsonwebtoken::Algorithm::RS256),
+        ("es256", Signer::p256(), Algorithm::Es256, jsonwebtoken::Algorithm::ES256),
+        ("eddsa", Signer::ed25519(), Algorithm::EdDsa, jsonwebtoken::Algorithm::EdDSA),
+    ];
+    for (name, signer, algorithm, library) in signers {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("keys.json");
+        std::fs::write(&path, signer.key_set()).unwrap();
+        let sets = Arc::new(key_sets(KeyOrigin::File(path), algorithm));
+        let headers = bearer(&signer.token(library, 0, now));
+        let is_known = |tokens: &mut Tokens| matches!(tokens.identify_at_once(&Presented::by(&headers, now)), Ok(Identity::Token(_)));
+        assert!(is_known(&mut Tokens::new(Arc::clone(&sets), Arc::new(()))));
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched_ref(|| Tokens::new(Arc::clone(&sets), Arc::new(())), is_known, BatchSize::SmallInput);
+        });
+    }
+    group.finish();
 }
 
 fn verified(criterion: &mut Criterion) {
@@ -65,7 +91,7 @@ fn cached(criterion: &mut Criterion) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("keys.json");
     std::fs::write(&path, signer.key_set()).unwrap();
-    let tokens = Tokens::new(Arc::new(key_sets(KeyOrigin::File(path))), Arc::new(()));
+    let tokens = Tokens::new(Arc::new(key_sets(KeyOrigin::File(path), Algorithm::EdDsa)), Arc::new(()));
     let mut group = criterion.benchmark_group("token/cached");
     for count in [100, 20_000] {
         let is_known = |headers: &HeaderMap| matches!(tokens.identify_at_once(&Presented::by(headers, now)), Ok(Identity::Token(_)));
@@ -89,13 +115,13 @@ fn cached(criterion: &mut Criterion) {
 }
 
 /// One issuer whose keys have been read.
-fn key_sets(origin: KeyOrigin) -> KeySets {
+fn key_sets(origin: KeyOrigin, algorithm: Algorithm) -> KeySets {
     let surroundings = Surroundings { client: HttpClient::new(Authorities::Native).unwrap(), observer: Arc::new(()), clock: clock::now };
     let hour = Duration::from_secs(3600);
     let keys = Arc::new(KeyHolder::new(ISSUER, origin, hour, hour, surroundings));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     assert!(runtime.block_on(keys.refresh_for_unknown_key()));
-    KeySets::new(vec![IssuerKeys { issuer: issuer(Algorithm::EdDsa), keys }])
+    KeySets::new(vec![IssuerKeys { issuer: issuer(algorithm), keys }])
 }
 
 fn issuer(algorithm: Algorithm) -> Issuer {

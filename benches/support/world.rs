@@ -47,6 +47,7 @@ impl Request {
             token_id: Some("0123456789".into()),
             issued_at: Some(now()),
             expires_at: Timestamp::MAX,
+            binding: None,
         };
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, HeaderValue::from_static("api.example"));
