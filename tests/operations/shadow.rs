@@ -8,6 +8,7 @@ use crate::support::world::{api_map, portfolios, snapshot, visible_portfolios};
 use doorward::config::Config;
 use doorward::gateway::Gateway;
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 
 /// A gateway with a candidate, and its folder.
 struct Site {
@@ -16,18 +17,23 @@ struct Site {
 }
 
 impl Site {
+    /// The candidate is a file of the folder.
     async fn open(upstream: &Upstream, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let candidate = format!("file:{}", folder.path().join("candidate.json").display());
+        Self::open_with(upstream, folder, &candidate, more).await
+    }
+
+    async fn open_with(upstream: &Upstream, folder: tempfile::TempDir, candidate: &str, more: &str) -> Self {
         let path = |name: &str| folder.path().join(name).display().to_string();
         std::fs::write(path("map.yaml"), api_map().to_string()).unwrap();
         std::fs::write(path("snapshot.json"), snapshot().to_string()).unwrap();
         let text = format!(
             "[proxy]\nlisten = \"127.0.0.1:0\"\nupstream = \"http://{}\"\nworkers = 1\n[admin]\nlisten = \"127.0.0.1:0\"\n[api]\nmaps = [{:?}]\n\
-             [snapshot]\nsource = \"file:{}\"\npoll = \"1s\"\n[decisions]\nsink = \"none\"\n[shadow]\nsnapshot = \"file:{}\"\n{more}",
+             [snapshot]\nsource = \"file:{}\"\npoll = \"1s\"\n[decisions]\nsink = \"none\"\n[shadow]\nsnapshot = \"{candidate}\"\n{more}",
             upstream.address,
             path("map.yaml"),
             path("snapshot.json"),
-            path("candidate.json"),
         );
         let gateway = Gateway::start(Config::parse("doorward.toml", &text, []).unwrap()).await.unwrap();
         within(gateway.ready()).await;
@@ -129,20 +135,30 @@ async fn what_a_candidate_would_change_is_counted_and_changes_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_candidate_that_cannot_be_loaded_concerns_nobody() {
     let upstream = Upstream::start(|_| ok(&portfolios(4))).await;
-    let site = Site::open(&upstream, "").await;
-    site.propose(&tomorrow().to_string());
+    let offered = Arc::new(Mutex::new(tomorrow().to_string()));
+    let source = Upstream::start({
+        let offered = Arc::clone(&offered);
+        move |_| ok(&offered.lock().unwrap())
+    })
+    .await;
+    let site = Site::open_with(&upstream, tempfile::tempdir().unwrap(), &format!("http://{}/candidate", source.address), "").await;
     site.noticed("/api/portfolios", "filter").await;
-    let loads = |result: &str| site.metric(&format!("doorward_snapshot_loads_total{{result=\"{result}\"}}"));
-    let (ok_before, refused_before) = (loads("ok"), loads("refused"));
+    let loads = || ["ok", "refused", "failed"].map(|result| site.metric(&format!("doorward_snapshot_loads_total{{result=\"{result}\"}}")));
+    let (before, asked) = (loads(), source.seen().len());
     let broken = tomorrow().to_string();
-    site.propose(&broken[..broken.len() / 2]);
+    *offered.lock().unwrap() = broken[..broken.len() / 2].to_owned();
+    // The second of these was asked for after the first was refused.
+    within(async {
+        while source.seen().len() < asked + 3 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     // The former candidate goes on, and what is in force is what was.
-    for _ in 0..3 {
-        site.noticed("/api/portfolios", "filter").await;
-    }
+    site.noticed("/api/portfolios", "filter").await;
     let mut client = Client::connect(site.gateway.listening().proxy[0]).await;
     assert_eq!(client.get("/api/portfolios").await.text(), visible_portfolios(4));
-    assert_eq!((loads("ok"), loads("refused")), (ok_before, refused_before));
+    assert_eq!(loads(), before);
     assert_eq!(site.gateway.wiring().world.load().snapshot.policies.revision(), 7);
 }
 
