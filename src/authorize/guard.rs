@@ -11,6 +11,10 @@ pub(super) fn property_keys(expression: &str) -> Option<Vec<&str>> {
     while let Some((before, behind)) = rest.split_once('[') {
         let reference = strip_reference_name(before).zip(behind.split_once(']')).filter(|(_, (key, _))| is_key(key));
         if let Some((kept, (key, after))) = reference {
+            // An upstream that ends a key or a literal elsewhere would find another reference in it.
+            if key.contains(['[', '\'']) {
+                return None;
+            }
             left.push_str(kept);
             left.push(' ');
             keys.push(key);
@@ -66,12 +70,8 @@ fn strip_reference_name(before: &str) -> Option<&str> {
     (name.eq_ignore_ascii_case("properties") && stands_alone).then_some(kept)
 }
 
-/// A key of the form `domain/scope/code`. With a bracket or a quote inside it is none: an upstream that
-/// ends a key or a literal elsewhere would find another reference in it.
+/// A key of the form `domain/scope/code`.
 fn is_key(key: &str) -> bool {
-    if key.contains(['[', '\'']) {
-        return false;
-    }
     let mut parts = key.splitn(3, '/');
     parts.by_ref().take(3).filter(|part| !part.is_empty()).count() == 3
 }

@@ -20,11 +20,14 @@ mod support;
 
 use doorward::authorize::{Admission, Answer, AnswerFilter, Call, DecisionId, Door, Identity, Step, Stop, UpstreamMetadata, Verdict, authorize};
 use doorward::observe::clock;
+use doorward::snapshot::World;
 use http::header::HOST;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use support::world;
+
+static WORLD: LazyLock<Arc<World>> = LazyLock::new(|| Arc::new(world::world()));
 
 /// The admission of the user's call for a list of which not everything may be seen.
 fn admission() -> Box<Admission> {
@@ -42,7 +45,7 @@ fn admission() -> Box<Admission> {
         body: None,
         metadata: &UpstreamMetadata::default(),
     };
-    match authorize(&Arc::new(world::world()), &call, clock::now()) {
+    match authorize(&WORLD, &call, clock::now()) {
         Step::Done(Verdict::Admit(admission)) => admission,
         _ => panic!("the list is not admitted"),
     }
