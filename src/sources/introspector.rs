@@ -86,8 +86,8 @@ impl Introspector {
     /// Asks as `settings` say.
     #[must_use]
     pub fn new(issuer: Issuer, settings: IntrospectionSettings, surroundings: Surroundings) -> Self {
-        let weight = |token: &Box<str>, _: &_| u32::try_from(token.len() + REFUSED_BYTES).unwrap_or(u32::MAX);
-        let refused = Cache::builder().max_capacity(MAX_REFUSED_BYTES).weigher(weight).build();
+        let weight = |length: usize| u32::try_from(length + REFUSED_BYTES).unwrap_or(u32::MAX);
+        let refused = Cache::<Box<str>, _>::builder().max_capacity(MAX_REFUSED_BYTES).weigher(move |token, _| weight(token.len())).build();
         let turns = Semaphore::new(AT_ONCE);
         Self { issuer, settings, surroundings, turns, asking: Mutex::default(), pause: Mutex::default(), refused }
     }

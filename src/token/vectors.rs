@@ -41,9 +41,9 @@ fn the_examples_of_the_rfcs_verify_and_no_change_of_them_does() {
             payload.to_owned(),
             format!("{token}."),
             format!("{token}.foo"),
-            format!("{header}.X{}.{signature}", &payload[1..]),
-            format!("{header}.{payload}.X{}", &signature[1..]),
-            format!("{header}.{payload}.{}", &signature[..signature.len() - 4]),
+            format!("{header}.X{}.{signature}", payload.split_at(1).1),
+            format!("{header}.{payload}.X{}", signature.split_at(1).1),
+            format!("{header}.{payload}.{}", signature.split_at(signature.len() - 4).0),
             format!("{header}.{payload}.{signature}AAAA"),
             format!("{header}.{payload}.{signature}=="),
             format!("{header}.{payload} .{signature}"),
@@ -73,7 +73,8 @@ fn a_signature_of_another_form_or_range_is_refused() {
     let as_der = [&[0x30, body.len() as u8], body.as_slice()].concat();
     let zeros = vec![0; 64];
     let order = ["ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"; 2].concat();
-    let order: Vec<u8> = (0..order.len()).step_by(2).map(|at| u8::from_str_radix(&order[at..at + 2], 16).unwrap()).collect();
+    let digits: Vec<u8> = order.chars().map(|digit| digit.to_digit(16).unwrap() as u8).collect();
+    let order: Vec<u8> = digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]).collect();
     let padded = [&[0], r, &[0], s].concat();
     for other in [as_der, zeros, order, padded, [s, r].concat(), bytes[..63].to_vec(), [&[0], bytes.as_slice()].concat(), bytes[1..].to_vec()] {
         assert!(!accepts(&format!("{signed}.{}", encode(&other)), A3_KEY), "{other:02x?}");
