@@ -25,6 +25,14 @@ impl Caller {
     /// 401 without an acceptable credential or with an account that cannot sign in; 403 for a user
     /// that is not in the snapshot (semantics §8.4).
     pub fn find(identity: &Identity, policies: &Policies, now: Timestamp) -> Result<Self, Refusal> {
+        let caller = Self::identified(identity, policies, now)?;
+        match is_plain(&caller.user_id) {
+            true => Ok(caller),
+            false => Err(unauthenticated("a user id that a header could not carry as it is".to_owned())),
+        }
+    }
+
+    fn identified(identity: &Identity, policies: &Policies, now: Timestamp) -> Result<Self, Refusal> {
         match identity {
             Identity::Missing => Err(unauthenticated("no credential".to_owned())),
             Identity::Refused(reason) => Err(unauthenticated(format!("refused token: {reason}"))),
@@ -105,6 +113,12 @@ impl Caller {
     }
 }
 
+/// Whether every reader of a header reads this id as it is: none strips blanks, stops at a control
+/// character, or leaves the header out.
+fn is_plain(user_id: &str) -> bool {
+    !user_id.is_empty() && user_id.trim_matches([' ', '\t']) == user_id && !user_id.bytes().any(|byte| byte.is_ascii_control())
+}
+
 /// `code` means `default/code`, `scope/code` is exact (semantics §8.3).
 fn claimed_roles(token: &VerifiedToken) -> Vec<RoleId> {
     let id = |text: &str| match text.split_once('/') {
@@ -127,4 +141,19 @@ fn unauthenticated(reason: String) -> Refusal {
 
 fn unknown_user(user: &str) -> Refusal {
     Refusal::new(RefusalName::AccessDenied, "Access to this resource is denied.", format!("the snapshot has no user `{user}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_a_header_would_show_as_another_is_nobodys() {
+        for plain in ["00u1", "a b", "ann@example.com", "Ünal"] {
+            assert!(is_plain(plain), "{plain:?}");
+        }
+        for odd in ["", "admin ", " admin", "\tadmin", "admin\u{1}", "admin\r\nx: y", "admin\0"] {
+            assert!(!is_plain(odd), "{odd:?}");
+        }
+    }
 }

@@ -3,8 +3,8 @@
 use super::admission::Admission;
 use super::etag;
 use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
+    RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 
 const USER: HeaderName = HeaderName::from_static("doorward-user");
@@ -49,7 +49,7 @@ impl RequestEdits {
     }
 
     fn remove(&mut self, name: &HeaderName, headers: &HeaderMap) {
-        if headers.contains_key(name) {
+        if headers.contains_key(name) && !self.removed.contains(name) {
             self.removed.push(name.clone());
         }
     }
@@ -75,6 +75,11 @@ pub(super) fn edits(admission: &Admission, headers: &HeaderMap) -> RequestEdits 
     let mut edits = RequestEdits { removed: Vec::new(), set: Vec::with_capacity(4) };
     edits.removed.extend(headers.keys().filter(|name| is_lookalike(name.as_str())).cloned());
     let is_upgrade = admission.is_upgrade();
+    if headers.contains_key(CONNECTION) {
+        for name in nominated(headers).filter(|name| !(is_upgrade && *name == UPGRADE)) {
+            edits.remove(&name, headers);
+        }
+    }
     for name in HOP_BY_HOP.iter().filter(|name| !(is_upgrade && (**name == UPGRADE || **name == CONNECTION))) {
         edits.remove(name, headers);
     }
@@ -90,6 +95,12 @@ pub(super) fn edits(admission: &Admission, headers: &HeaderMap) -> RequestEdits 
     }
     set_identity(admission, &mut edits);
     edits
+}
+
+/// What `Connection` names, which ends with it.
+pub(super) fn nominated(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    let texts = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    texts.flat_map(|text| text.split(',')).filter_map(|name| HeaderName::try_from(name.trim()).ok())
 }
 
 /// A header that an upstream could take for one of ours or a proxy's: compared with `_` and `.`
@@ -126,7 +137,7 @@ fn prepare_for_filter(edits: &mut RequestEdits, headers: &HeaderMap) {
 /// Of a call that reads, only conditions on what this caller was shown go up. A call that writes keeps
 /// all of its own: without `If-None-Match: *` a creation would be an overwriting.
 fn bind_conditions(admission: &Admission, edits: &mut RequestEdits, headers: &HeaderMap) {
-    for name in [IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_NONE_MATCH] {
+    for name in [IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_MATCH, IF_NONE_MATCH] {
         edits.remove(&name, headers);
     }
     let rights = admission.rights();

@@ -2,19 +2,23 @@
 
 use super::admission::Admission;
 use super::etag;
-use super::request_headers::{DECISION_ID, HOP_BY_HOP};
+use super::request_headers::{DECISION_ID, HOP_BY_HOP, nominated};
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, LINK, UPGRADE, VARY,
 };
 
 /// What would speak of a body that the client does not get.
-const OF_THE_WHOLE: [HeaderName; 10] = [
+const OF_THE_WHOLE: [HeaderName; 14] = [
     CONTENT_LENGTH,
     HeaderName::from_static("content-md5"),
     HeaderName::from_static("digest"),
     HeaderName::from_static("content-digest"),
     HeaderName::from_static("repr-digest"),
     HeaderName::from_static("x-total-count"),
+    HeaderName::from_static("total-count"),
+    HeaderName::from_static("x-total"),
+    HeaderName::from_static("x-total-pages"),
+    HeaderName::from_static("x-pagination"),
     ACCEPT_RANGES,
     CONTENT_RANGE,
     LAST_MODIFIED,
@@ -38,13 +42,7 @@ pub(super) fn edit(admission: &Admission, headers: &mut HeaderMap) {
 }
 
 fn remove_hop_by_hop(headers: &mut HeaderMap, is_upgrade: bool) {
-    let nominated: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|text| text.split(','))
-        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
-        .collect();
+    let nominated: Vec<HeaderName> = nominated(headers).collect();
     for name in nominated.iter().chain(&HOP_BY_HOP).filter(|name| !(is_upgrade && (**name == UPGRADE || **name == CONNECTION))) {
         headers.remove(name);
     }

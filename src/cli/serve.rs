@@ -25,12 +25,15 @@ pub(super) struct HealthArguments {
     address: String,
 }
 
+/// So long files that are still being read are waited for at the end.
+const LAST_READS: Duration = Duration::from_secs(1);
+
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = Config::load(&arguments.config, process_environment())?;
     start_log();
     let manager = ServiceManager::of_this_process().context("the service manager's sockets cannot be used")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let (first, second) = told_twice()?;
         let mut first = pin!(first);
         let gateway = tokio::select! {
@@ -43,7 +46,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
             tracing::info!("another process serves in the place of this one");
         }
         Ok(ExitCode::SUCCESS)
-    })
+    });
+    // A read that hangs, of a mount that is gone for one, must not keep a process that is told to end.
+    runtime.shutdown_timeout(LAST_READS);
+    served
 }
 
 /// Ends at the first SIGTERM or SIGINT.

@@ -29,6 +29,8 @@ const MOST: usize = 65_536;
 /// How long the process that serves may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait when a connection to the socket cannot be taken.
+/// The next process ends by itself when it is not ready within a minute; beyond that nobody waits for it.
+const READY_WITHIN: Duration = Duration::from_secs(65);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The process that serves, as the one that follows it sees it.
@@ -144,7 +146,11 @@ impl HandOver {
         }
         tracing::info!(sockets = self.kept.len(), "another process takes over");
         let mut answer = [0_u8; 1];
-        Ok(stream.read(&mut answer).await? == 1 && answer == [SERVING])
+        // One that says nothing must not keep the next from taking over.
+        let said = tokio::time::timeout(READY_WITHIN, stream.read(&mut answer))
+            .await
+            .map_err(|_| Error::new(ErrorKind::TimedOut, "the other process did not say that it serves"))?;
+        Ok(said? == 1 && answer == [SERVING])
     }
 }
 

@@ -5,7 +5,7 @@ use super::body::{AnswerBody, Cut};
 use super::core::Core;
 use super::exit::Exit;
 use super::filtered::{Filtered, Halt};
-use super::upgrade;
+use super::upgrade::Tunnel;
 use super::upstream::{Lease, Sent, unavailable};
 use crate::authorize::{Answer, AnswerFilter, Refusal, RefusalName, Stop};
 use crate::door::{DECISION_ID, framing, id_value};
@@ -15,8 +15,10 @@ use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
 use http::response::Parts;
 use http::{Response, StatusCode, Version};
 use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
 use hyper::upgrade::OnUpgrade;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// How much of a filtered answer is held back before its head goes out.
 const HELD_BYTES: usize = 32 * 1024;
@@ -27,7 +29,7 @@ pub(super) struct Caller {
     /// The credential for metadata reads.
     pub(super) authorization: Option<HeaderValue>,
     /// The client's side of a change of protocol that it may make.
-    pub(super) on_upgrade: Option<OnUpgrade>,
+    pub(super) on_upgrade: Option<(OnUpgrade, Tunnel)>,
 }
 
 type Translated = Result<Response<AnswerBody>, Refusal>;
@@ -36,7 +38,7 @@ type Translated = Result<Response<AnswerBody>, Refusal>;
 pub(super) async fn translate(core: &Rc<Core>, sent: Sent, caller: Caller, exit: &Exit) -> Translated {
     let Sent { admission, mut response, lease } = sent;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return switch(response, caller, exit);
+        return switch(response, caller, core.limits.upstream_read_timeout, exit);
     }
     let status = response.status();
     framing::remove_hop_by_hop(response.headers_mut());
@@ -63,6 +65,8 @@ pub(super) async fn translate(core: &Rc<Core>, sent: Sent, caller: Caller, exit:
 }
 
 async fn filtered(core: &Rc<Core>, filter: Box<AnswerFilter>, mut head: Parts, upstream: (Incoming, Lease), caller: Caller, exit: &Exit) -> Translated {
+    // Words beside a status may name what the body may not.
+    head.extensions.remove::<ReasonPhrase>();
     let is_chunked = caller.version != Version::HTTP_10;
     let held = if is_chunked { HELD_BYTES } else { core.limits.held_answer_bytes.saturating_add(1) };
     let mut filtered = Box::new(Filtered::new(core, filter, upstream, caller.authorization, exit.clone()));
@@ -102,12 +106,12 @@ fn cut_short(cut: &Cut) -> Refusal {
 }
 
 /// A change of protocol: only for a client that asked for it on an operation that allows it.
-fn switch(mut response: Response<Incoming>, caller: Caller, exit: &Exit) -> Translated {
+fn switch(mut response: Response<Incoming>, caller: Caller, patience: Duration, exit: &Exit) -> Translated {
     let is_agreed = response.headers().get(UPGRADE).is_some_and(framing::is_web_socket);
-    let Some(client) = caller.on_upgrade.filter(|_| is_agreed) else {
+    let Some((client, tunnel)) = caller.on_upgrade.filter(|_| is_agreed) else {
         return Err(unavailable("the upstream changed the protocol unasked"));
     };
-    upgrade::join(client, hyper::upgrade::on(&mut response));
+    tunnel.join(client, hyper::upgrade::on(&mut response), patience);
     let protocol = response.headers().get(UPGRADE).cloned();
     framing::remove_hop_by_hop(response.headers_mut());
     let headers = response.headers_mut();

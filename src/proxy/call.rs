@@ -6,6 +6,7 @@ use super::body::AnswerBody;
 use super::core::Core;
 use super::exit::Exit;
 use super::refuse;
+use super::upgrade::Tunnel;
 use super::upstream::RequestBody;
 use super::{framing, metadata};
 use crate::authorize::{Admission, DecisionId, Door, Refusal, RefusalName};
@@ -40,6 +41,8 @@ pub(super) struct Peer {
     pub(super) channel: Channel,
     /// Set when an answer leaves while its request is still coming.
     pub(super) linger: Arc<AtomicBool>,
+    /// What the connection becomes by a change of protocol.
+    pub(super) tunnel: Tunnel,
 }
 
 /// The facts of one call.
@@ -122,7 +125,7 @@ impl Arrived<'_> {
         let authorization = self.authorization(&head);
         let is_free = admission.is_upgrade() && !admission.is_filtered() && received.is_empty();
         let upgrade = if is_free { door::framing::upgrade_asked(&head) } else { None };
-        let on_upgrade = upgrade.as_ref().and_then(|_| head.extensions.remove::<OnUpgrade>());
+        let on_upgrade = upgrade.as_ref().and_then(|_| head.extensions.remove::<OnUpgrade>()).map(|client| (client, self.peer.tunnel.clone()));
         let host = framing::host(&head.headers, &head.uri);
         let body = received.into_body();
         admission.edit_request(&mut head.headers);

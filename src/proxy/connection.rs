@@ -8,6 +8,7 @@ use super::draining::Guest;
 use super::leaving::{Idle, Leaving, Parting};
 use super::pace::{Pace, PaceWatch, PacedBody};
 use super::stream::ClientStream;
+use super::upgrade::Tunnel;
 use crate::door::framing::Visitor;
 use crate::sources::Channel;
 use http::header::{CONNECTION, HeaderValue};
@@ -75,7 +76,7 @@ pub(super) async fn serve(core: &Rc<Core>, stream: TcpStream, address: SocketAdd
     }
 }
 
-async fn speak<S>(core: &Rc<Core>, guest: Guest<'_>, stream: ClientStream<S>, peer: Rc<Peer>, is_http2: bool)
+async fn speak<S>(core: &Rc<Core>, mut guest: Guest<'_>, stream: ClientStream<S>, peer: Rc<Peer>, is_http2: bool)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -84,7 +85,7 @@ where
         // In a box, for HTTP/1 connections are not to be as large.
         return Box::pin(speak_http2(core, guest, io, peer)).await;
     }
-    let is_parting = Rc::new(Cell::new(false));
+    let (is_parting, tunnel) = (Rc::new(Cell::new(false)), peer.tunnel.clone());
     let service = {
         let (core, is_parting) = (Rc::clone(core), Rc::clone(&is_parting));
         service_fn(move |request: Request<Incoming>| {
@@ -101,10 +102,11 @@ where
     };
     // hyper itself limits the time between two requests, and the stream the time of an answer.
     let leaving = Leaving::Parting(Parting::new(is_parting));
-    finish(guest, http1_builder(core).serve_connection(io, service).with_upgrades(), leaving).await;
+    finish(&mut guest, http1_builder(core).serve_connection(io, service).with_upgrades(), leaving).await;
+    tunnel.ended().await;
 }
 
-async fn speak_http2<S>(core: &Rc<Core>, guest: Guest<'_>, io: TokioIo<ClientStream<S>>, peer: Rc<Peer>)
+async fn speak_http2<S>(core: &Rc<Core>, mut guest: Guest<'_>, io: TokioIo<ClientStream<S>>, peer: Rc<Peer>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -122,7 +124,7 @@ where
         })
     };
     let leaving = Leaving::Watched { idle, pace: PaceWatch::new(pace) };
-    finish(guest, http2_builder(core).serve_connection(io, service), leaving).await;
+    finish(&mut guest, http2_builder(core).serve_connection(io, service), leaving).await;
 }
 
 fn http1_builder(core: &Core) -> http1::Builder {
@@ -196,7 +198,7 @@ where
     }
 }
 
-async fn finish<C: Finish>(mut guest: Guest<'_>, connection: C, mut leaving: Leaving) {
+async fn finish<C: Finish>(guest: &mut Guest<'_>, connection: C, mut leaving: Leaving) {
     let mut connection = pin!(connection);
     let mut is_told = false;
     poll_fn(|context| {
@@ -217,6 +219,6 @@ async fn finish<C: Finish>(mut guest: Guest<'_>, connection: C, mut leaving: Lea
 
 impl Peer {
     fn new(address: SocketAddr, channel: Channel, linger: Arc<AtomicBool>) -> Self {
-        Self { visitor: Visitor::new(address.ip(), channel.is_https), channel, linger }
+        Self { visitor: Visitor::new(address.ip(), channel.is_https), channel, linger, tunnel: Tunnel::default() }
     }
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 
-/// No endpoint is waited for longer, the wait for a turn included.
+/// No endpoint is waited for longer, and no turn.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// No answer is longer.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -119,20 +119,24 @@ impl Introspector {
         if self.is_paused() {
             return Err(TokenError::Unasked);
         }
+        // Who waits in vain for a turn has learnt nothing of the endpoint.
+        let Ok(Ok(_turn)) = tokio::time::timeout(TIMEOUT, self.turns.acquire()).await else { return Err(TokenError::Unasked) };
+        if self.is_paused() {
+            return Err(TokenError::Unasked);
+        }
         let answer = tokio::time::timeout(TIMEOUT, self.exchange(token)).await.unwrap_or(Err(SourceError::Http(HttpError::Timeout(TIMEOUT))));
-        let told = match answer {
-            Ok(body) => introspected(body.into(), &self.issuer, now).map(Arc::new),
+        let (told, is_down) = match answer {
+            Ok(body) => (introspected(body.into(), &self.issuer, now).map(Arc::new), false),
             Err(error) => {
                 tracing::warn!(issuer = %self.issuer.rules.issuer, %error, "the issuer could not be asked about a token, which is refused");
-                Err(TokenError::Unasked)
+                (Err(TokenError::Unasked), !is_of_the_token(&error))
             }
         };
-        self.note(token, &told, now);
+        self.note(token, &told, is_down, now);
         told
     }
 
     async fn exchange(&self, token: &str) -> Result<Bytes, SourceError> {
-        let _turn = self.turns.acquire().await.map_err(|_| SourceError::Broken)?;
         let answer = self.surroundings.client.ask(self.question(token)).await?;
         if answer.status != StatusCode::OK {
             return Err(SourceError::Status(answer.status.as_u16()));
@@ -159,25 +163,30 @@ impl Introspector {
         self.pause.lock().map_or(true, |pause| pause.until.is_some_and(|until| Instant::now() < until))
     }
 
-    /// Counts, and leaves the endpoint alone for a while when it failed: it was not there, or what it
-    /// said was no answer.
-    fn note(&self, token: &str, told: &Told, now: Timestamp) {
+    /// Counts, and leaves the endpoint alone for a while when it is down. What it does not like about one
+    /// token, or says of it that is no answer, concerns that token alone: strangers choose tokens.
+    fn note(&self, token: &str, told: &Told, is_down: bool, now: Timestamp) {
         let result = match told {
             Ok(_) => "active",
             Err(TokenError::Unasked | TokenError::Malformed(_)) => "failed",
-            Err(error) => {
-                self.refused.insert(token.into(), (later(now, self.settings.cooldown), error.clone()));
-                "refused"
-            }
+            Err(_) => "refused",
         };
+        if let (Err(error), false) = (told, is_down) {
+            self.refused.insert(token.into(), (later(now, self.settings.cooldown), error.clone()));
+        }
         self.surroundings.observer.introspection(&self.issuer.rules.issuer, result);
         let Ok(mut pause) = self.pause.lock() else { return };
-        if result == "failed" {
+        if is_down {
             pause.until = Some(Instant::now() + pause.back_off.failed(self.settings.cooldown));
         } else {
             *pause = Pause::default();
         }
     }
+}
+
+/// Whether the endpoint answered, and refuses this question; not when it refuses us, or asks for patience.
+fn is_of_the_token(error: &SourceError) -> bool {
+    matches!(error, SourceError::Status(400..=499)) && !matches!(error, SourceError::Status(401 | 403 | 404 | 408 | 429))
 }
 
 fn later(now: Timestamp, by: Duration) -> Timestamp {

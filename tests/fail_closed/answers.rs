@@ -148,9 +148,10 @@ async fn an_error_of_the_upstream_names_nothing_hidden() {
         ("[\"secret\"]", ""),
         ("{\"title\":\"x\"} secret", ""),
     ] {
-        let reply = format!("HTTP/1.1 404 Not Found\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes();
+        let reply = format!("HTTP/1.1 404 No secret here\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes();
         let (_upstream, door) = answering(reply).await;
         let answer = ask(&door, request("GET", "/api/portfolios", "")).await;
         assert_eq!((answer.status, answer.text()), (404, shown));
+        assert!(!answer.head.contains("secret"), "{}", answer.head);
     }
 }

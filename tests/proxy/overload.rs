@@ -110,3 +110,35 @@ async fn a_client_that_does_not_take_its_answer_gives_up_its_seat() {
     .await;
     assert!(stalled.bytes(usize::MAX).await.len() < 64 << 20);
 }
+
+#[tokio::test]
+async fn a_tunnel_keeps_its_place_and_ends_when_nothing_moves() {
+    // Pingora carries tunnels by its own rules.
+    if IS_PINGORA {
+        return;
+    }
+    let switching = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+    let upstream = Upstream::start(move |seen| if seen.line().contains("/socket") { Reply::Echo(switching.into()) } else { ok("{}") }).await;
+    let door = Doorward::planned(&[upstream.address], |plan| {
+        plan.settings.limits.max_connections = 1;
+        plan.settings.limits.upstream_read_timeout = Duration::from_millis(500);
+    });
+    let mut tunnel = Client::connect(door.address).await;
+    tunnel.send(request("GET", "/socket", "connection: upgrade\r\nupgrade: websocket\r\n")).await;
+    assert_eq!(tunnel.head().await.status, 101);
+    tunnel.send("ping").await;
+    assert_eq!(tunnel.bytes(4).await, b"ping");
+    let mut beside = Client::connect(door.address).await;
+    assert_eq!(beside.answer().await.status, 503);
+    assert!(tunnel.is_closed().await);
+    within(async {
+        loop {
+            let mut after = Client::connect(door.address).await;
+            after.try_send(request("GET", "/free", "")).await;
+            if after.answer_or_end().await.is_some_and(|answer| answer.status == 200) {
+                return;
+            }
+        }
+    })
+    .await;
+}

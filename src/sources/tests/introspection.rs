@@ -142,6 +142,25 @@ async fn an_endpoint_that_fails_is_left_alone_for_a_while_and_its_tokens_are_ref
 }
 
 #[tokio::test]
+async fn what_an_endpoint_does_not_like_about_one_token_concerns_no_other() {
+    let server = answering(|count| match count {
+        0 => answer(400, &[], ""),
+        1 => answer(200, &[("content-type", "application/json")], "no json"),
+        _ => active("00u1", NOW + 600),
+    })
+    .await;
+    let tokens = tokens(vec![introspector("one", &server, MINUTE).0]);
+    for n in 1..4 {
+        for odd in ["odd1", "odd2", "odd1", "odd2"] {
+            assert_ne!(user(&tokens, odd, NOW).await, "00u1");
+        }
+        assert_eq!(user(&tokens, &format!("good{n}"), NOW).await, "00u1");
+    }
+    // Each odd one was asked about once.
+    assert_eq!(server.asked().len(), 5);
+}
+
+#[tokio::test]
 async fn many_who_show_the_same_token_ask_once() {
     let server = Server::start(|_, _, _| async {
         tokio::time::sleep(Duration::from_millis(50)).await;
