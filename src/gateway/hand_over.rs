@@ -28,9 +28,9 @@ const AT_ONCE: usize = 128;
 const MOST: usize = 65_536;
 /// How long the process that serves may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long to wait when a connection to the socket cannot be taken.
 /// The next process ends by itself when it is not ready within a minute; beyond that nobody waits for it.
 const READY_WITHIN: Duration = Duration::from_secs(65);
+/// How long to wait when a connection to the socket cannot be taken.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The process that serves, as the one that follows it sees it.
