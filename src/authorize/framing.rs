@@ -85,9 +85,8 @@ fn check_connection(headers: &HeaderMap) -> Result<(), Refusal> {
 /// A length is plain digits, once, and no coding but chunked is undone: whoever reads the framing
 /// otherwise finds the end elsewhere.
 fn check_length(headers: &HeaderMap) -> Result<(), Refusal> {
-    let is_plain = |length: &[u8]| length.iter().all(u8::is_ascii_digit) && matches!(length, [_] | [b'1'..=b'9', ..]);
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    if lengths.next().is_some_and(|length| !is_plain(length.as_bytes())) || lengths.next().is_some() {
+    if lengths.next().is_some_and(|length| !is_plain_length(length)) || lengths.next().is_some() {
         return Err(refuse("the content-length is not one plain number".to_owned()));
     }
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
@@ -95,6 +94,12 @@ fn check_length(headers: &HeaderMap) -> Result<(), Refusal> {
         return Err(refuse("the transfer-encoding is not chunked alone".to_owned()));
     }
     Ok(())
+}
+
+/// Whether this is a length as everybody writes it: digits, none of them a leading zero.
+#[must_use]
+pub fn is_plain_length(length: &HeaderValue) -> bool {
+    matches!(length.as_bytes(), [_] | [b'1'..=b'9', ..]) && length.as_bytes().iter().all(u8::is_ascii_digit)
 }
 
 /// HTTP/1.1 cuts the blanks around a value off, HTTP/2 has none there: a value with them is another on
@@ -117,4 +122,20 @@ fn refuse_body(reason: String) -> Refusal {
 
 fn refuse(reason: String) -> Refusal {
     Refusal::new(RefusalName::InvalidRequest, "The request head is not acceptable.", reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_written_in_one_way() {
+        let is_plain = |text: &str| is_plain_length(&HeaderValue::try_from(text).unwrap());
+        for text in ["0", "1", "10", "18446744073709551615"] {
+            assert!(is_plain(text), "{text}");
+        }
+        for text in ["", "00", "010", "+1", "1,1", " 1", "1 ", "0x1", "-1", "a"] {
+            assert!(!is_plain(text), "{text}");
+        }
+    }
 }

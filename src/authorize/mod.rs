@@ -41,9 +41,10 @@ pub use call::{Call, DecisionId, Door, Identity, UpstreamMetadata};
 pub use caller::Caller;
 pub use difference::Difference;
 pub use explained::{ExplainedCall, SupposedCall, explain_call};
+pub use framing::is_plain_length;
 pub use record::{KeptRecord, Record};
 pub use refusal::{Challenge, Refusal, RefusalName};
-pub use request_headers::{RequestEdits, is_lookalike};
+pub use request_headers::{RequestEdits, is_lookalike, nominated};
 pub use trace::{Trace, Traced};
 
 use crate::api_map::{Answering, Match, Operation, PathError};

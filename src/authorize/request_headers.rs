@@ -98,7 +98,7 @@ pub(super) fn edits(admission: &Admission, headers: &HeaderMap) -> RequestEdits 
 }
 
 /// What `Connection` names, which ends with it.
-pub(super) fn nominated(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+pub fn nominated(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
     let texts = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
     texts.flat_map(|text| text.split(',')).filter_map(|name| HeaderName::try_from(name.trim()).ok())
 }

@@ -1,7 +1,7 @@
 //! What belongs to one hop only, and what a door that carries calls says of itself towards the
 //! upstream. Framing is never copied: the door's HTTP library writes it anew from the body.
 
-use crate::authorize::{Refusal, RefusalName};
+use crate::authorize::{Refusal, RefusalName, nominated};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
     UPGRADE,
@@ -60,13 +60,7 @@ pub fn check_size(line_bytes: usize, headers: &HeaderMap, limit: usize) -> Resul
 /// Removes everything that ends at this hop, with what `Connection` names.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
-        let named: Vec<HeaderName> = headers
-            .get_all(CONNECTION)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
-            .collect();
+        let named: Vec<HeaderName> = nominated(headers).collect();
         for name in named {
             headers.remove(name);
         }
@@ -84,12 +78,7 @@ pub fn upgrade_asked(head: &Parts) -> Option<HeaderValue> {
     if head.version != Version::HTTP_11 || head.method != Method::GET {
         return None;
     }
-    let is_named = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|name| name.trim().eq_ignore_ascii_case("upgrade"));
+    let is_named = nominated(headers).any(|name| name == UPGRADE);
     let mut protocols = headers.get_all(UPGRADE).iter();
     let protocol = protocols.next().filter(|protocol| is_named && is_web_socket(protocol))?;
     protocols.next().is_none().then(|| protocol.clone())

@@ -1,5 +1,5 @@
-//! What an admission changed of a head, as Envoy's edits: the head before is compared with the head
-//! after. Envoy's own headers stay Envoy's.
+//! What an admission changes of a head, as Envoy's edits: of a request as the admission says it, of an
+//! answer by comparing the head before with the head after. Envoy's own headers stay Envoy's.
 
 use crate::authorize::RequestEdits;
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
@@ -30,11 +30,11 @@ pub(super) struct Edits {
 
 impl Edits {
     /// Of a request, as an admission wants them, but for the headers that are not `wanted`.
-    pub(super) fn of_request(wanted_edits: RequestEdits, values: Values, wanted: impl Fn(&HeaderName) -> bool) -> Self {
+    pub(super) fn of_request(admitted: &RequestEdits, values: Values, wanted: impl Fn(&HeaderName) -> bool) -> Self {
         let is_ours = |name: &HeaderName| !OF_ENVOY.contains(name) && wanted(name);
-        let mut edits = Self { set: Vec::with_capacity(wanted_edits.set.len()), removed: Vec::with_capacity(wanted_edits.removed.len()) };
-        edits.removed.extend(wanted_edits.removed.iter().filter(|name| is_ours(name)).map(|name| name.as_str().to_owned()));
-        for of_one in wanted_edits.set.chunk_by(|(one, _), (other, _)| one == other) {
+        let removed = admitted.removed.iter().filter(|name| is_ours(name)).map(|name| name.as_str().to_owned()).collect();
+        let mut edits = Self { set: Vec::with_capacity(admitted.set.len()), removed };
+        for of_one in admitted.set.chunk_by(|(one, _), (other, _)| one == other) {
             if let Some((name, _)) = of_one.first().filter(|(name, _)| is_ours(name)) {
                 edits.replace(name, of_one.iter().map(|(_, value)| value), values);
             }
@@ -42,10 +42,10 @@ impl Edits {
         edits
     }
 
-    /// What makes `after` of `before`, but for the headers that are not `wanted`.
-    pub(super) fn between(before: &HeaderMap, after: &HeaderMap, values: Values, wanted: impl Fn(&HeaderName) -> bool) -> Self {
+    /// Of an answer: what makes `after` of `before`.
+    pub(super) fn between(before: &HeaderMap, after: &HeaderMap) -> Self {
         let mut edits = Self::default();
-        let is_ours = |name: &&HeaderName| !OF_ENVOY.contains(name) && wanted(name);
+        let is_ours = |name: &&HeaderName| !OF_ENVOY.contains(name);
         for name in before.keys().filter(is_ours) {
             if !after.contains_key(name) {
                 edits.removed.push(name.as_str().to_owned());
@@ -53,7 +53,7 @@ impl Edits {
         }
         for name in after.keys().filter(is_ours) {
             if !before.get_all(name).iter().eq(after.get_all(name).iter()) {
-                edits.replace(name, after.get_all(name).iter(), values);
+                edits.replace(name, after.get_all(name).iter(), Values::Raw);
             }
         }
         edits
@@ -114,7 +114,7 @@ mod tests {
     fn only_what_changed_is_said() {
         let before = map(&[("a", "1"), ("b", "2"), ("c", "3"), ("te", "trailers")]);
         let after = map(&[("a", "1"), ("b", "4"), ("d", "5"), ("d", "6")]);
-        let edits = Edits::between(&before, &after, Values::Raw, |_| true);
+        let edits = Edits::between(&before, &after);
         assert_eq!(edits.removed, ["c"]);
         let (first, more) = (HeaderAppendAction::OverwriteIfExistsOrAdd as i32, HeaderAppendAction::AppendIfExistsOrAdd as i32);
         let wanted = [("b", "4", first), ("d", "5", first), ("d", "6", more)];
@@ -123,9 +123,9 @@ mod tests {
 
     #[test]
     fn bytes_that_cannot_be_said_as_text_are_taken_away() {
-        let (before, mut after) = (map(&[("a", "1")]), HeaderMap::new());
-        after.insert("a", HeaderValue::from_bytes(&[0xff]).unwrap());
-        let edits = Edits::between(&before, &after, Values::Text, |_| true);
+        let mut admitted = RequestEdits::default();
+        admitted.set(HeaderName::from_static("a"), HeaderValue::from_bytes(&[0xff]).unwrap());
+        let edits = Edits::of_request(&admitted, Values::Text, |_| true);
         assert!(edits.set.is_empty());
         assert_eq!(edits.removed, ["a"]);
     }

@@ -1,7 +1,7 @@
 //! The head of a request, or of an answer, as Envoy shows it. Bytes are kept as they are; a head that
 //! says two things, or leaves out what every head has, is refused.
 
-use crate::authorize::{Refusal, RefusalName};
+use crate::authorize::{Refusal, RefusalName, is_plain_length};
 use crate::door::framing::check_size;
 use envoy_types::pb::envoy::config::core::v3::HeaderValue as Shown;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH};
@@ -78,8 +78,7 @@ impl Head {
     /// 400 for a length that is not written as lengths are, or twice (threats §1); 431 for a head over `limit` bytes.
     pub(super) fn check(&self, limit: usize) -> Result<(), Refusal> {
         let mut lengths = self.headers.get_all(CONTENT_LENGTH).iter();
-        let is_plain = |value: &HeaderValue| matches!(value.as_bytes(), [b'0'] | [b'1'..=b'9', ..]) && value.as_bytes().iter().all(u8::is_ascii_digit);
-        if !lengths.next().is_none_or(is_plain) || lengths.next().is_some() {
+        if !lengths.next().is_none_or(is_plain_length) || lengths.next().is_some() {
             return Err(refused("the content-length is no plain number"));
         }
         check_size(self.method.len() + self.target.len() + self.authority.len(), &self.headers, limit)

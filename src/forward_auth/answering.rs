@@ -67,9 +67,9 @@ pub(super) async fn answer(door: &Arc<Door>, peer: IpAddr, request: Request<Inco
 /// Answers for a call that somebody else carries.
 async fn answer_call(door: &Door, peer: IpAddr, world: &Arc<World>, id: DecisionId, asked: &Asked<'_>, head: Parts) -> Answer {
     let mut ending = verdict::begin(door, id);
-    let read = trusted(door, peer).and_then(|()| require_in_force(world, door.wiring.clock.now())).and_then(|()| read(asked, head));
-    let limit = door.settings.limits.request_head_bytes;
-    let read = read.and_then(|original| check_size(original.method.len() + original.target.len(), &original.headers, limit).map(|()| original));
+    let read = trusted(door, peer)
+        .and_then(|()| require_in_force(world, door.wiring.clock.now()))
+        .and_then(|()| read(asked, head, door.settings.limits.request_head_bytes));
     let judged = match read {
         Ok(original) => verdict::judge(door, world, &original, &mut ending).await,
         Err(refusal) => Err(refusal),
@@ -92,12 +92,14 @@ fn trusted(door: &Door, peer: IpAddr) -> Result<(), Refusal> {
     door.trusts(peer).then_some(()).ok_or_else(refusal)
 }
 
-/// The original call.
-fn read(asked: &Asked<'_>, head: Parts) -> Result<Original, Refusal> {
-    match asked {
+/// The original call, whose head has at most `limit` bytes.
+fn read(asked: &Asked<'_>, head: Parts, limit: usize) -> Result<Original, Refusal> {
+    let original = match asked {
         Asked::Envoy(target) => Original::of_path(head.method.as_str(), target, head.headers),
         _ => Original::of_headers(head.headers),
-    }
+    }?;
+    check_size(original.method.len() + original.target.len(), &original.headers, limit)?;
+    Ok(original)
 }
 
 fn admitted(headers: HeaderMap) -> Answer {

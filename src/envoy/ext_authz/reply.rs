@@ -25,7 +25,7 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 pub(super) fn admitted(admission: &Admission, received: &Received, ext_proc: bool, told: Struct) -> CheckResponse {
     let mut edits = admission.request_edits(&received.head.headers);
     forward(&mut edits, received);
-    let edits = Edits::of_request(edits, Values::Text, |name| !ext_proc || is_lookalike(name.as_str()));
+    let edits = Edits::of_request(&edits, Values::Text, |name| !ext_proc || is_lookalike(name.as_str()));
     let ok = OkHttpResponse {
         headers: edits.set,
         headers_to_remove: edits.removed,

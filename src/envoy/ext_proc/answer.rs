@@ -6,7 +6,7 @@ use super::modes::{BodySendMode, Modes};
 use super::reply;
 use super::wire::{Halt, Wire};
 use crate::authorize::{Admission, Answer, Refusal, RefusalName};
-use crate::envoy::edits::{Edits, Values};
+use crate::envoy::edits::Edits;
 use crate::envoy::head;
 use crate::observe::Outcome;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Message;
@@ -25,7 +25,7 @@ pub(super) async fn carry(life: &mut Life, admission: Box<Admission>, modes: Mod
     }
     let mut after = before.clone();
     let answer = admission.answer(status, &mut after)?;
-    let edits = Edits::between(&before, &after, Values::Raw, |_| true).into_mutation();
+    let edits = Edits::between(&before, &after).into_mutation();
     match answer {
         Answer::Pass => {
             begin(life, edits).await?;

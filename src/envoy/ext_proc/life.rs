@@ -140,5 +140,5 @@ fn request_edits(admission: &Admission, head: &Head) -> HeaderMutation {
     if let Ok(host) = HeaderValue::try_from(&head.authority) {
         edits.set(FORWARDED_HOST, host);
     }
-    Edits::of_request(edits, Values::Raw, |name| !OF_ENVOY.contains(name)).into_mutation()
+    Edits::of_request(&edits, Values::Raw, |name| !OF_ENVOY.contains(name)).into_mutation()
 }
