@@ -1,6 +1,6 @@
 //! What Envoy's services cost, each beside a service that always says yes, in turns: a `Check` by
 //! gRPC alone; a call through a real Envoy with ext_authz; and a filtered answer of 1 MB through
-//! ext_proc, beside the filter alone. The cost is the processor time of the service's own thread, or of
+//! ext_proc, beside the filter alone (`checks`, `calls`, `filtered`; all unless some are named). The cost is the processor time of the service's own thread, or of
 //! the Envoy process, so that the load's own work does not count. Take the ratios.
 
 #![allow(
@@ -33,6 +33,7 @@ use support::client::Client;
 use support::upstream::{Upstream, ok};
 use support::world::{TOKEN, portfolios};
 use tokio::task::JoinSet;
+use tonic::codegen::tokio_stream::StreamExt;
 use tonic::codegen::tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
@@ -48,10 +49,22 @@ const LOAD: usize = 32;
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("load").enable_all().build().unwrap();
     runtime.block_on(async {
-        checks().await;
-        calls().await;
-        filtered().await;
+        if is_asked("checks") {
+            checks().await;
+        }
+        if is_asked("calls") {
+            calls().await;
+        }
+        if is_asked("filtered") {
+            filtered().await;
+        }
     });
+}
+
+/// Whether this is what was named, where anything was.
+fn is_asked(what: &str) -> bool {
+    let mut named = std::env::args().skip(1).filter(|word| !word.starts_with('-')).peekable();
+    named.peek().is_none() || named.any(|name| name == what)
 }
 
 /// A service that always says yes.
@@ -73,7 +86,9 @@ fn yes() -> SocketAddr {
     let serve = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let incoming = TcpListenerStream::new(tokio::net::TcpListener::from_std(listener).unwrap());
+            // As a server of tonic has it by default, and ours.
+            let at_once = |stream: tokio::net::TcpStream| stream.set_nodelay(true).map(|()| stream);
+            let incoming = TcpListenerStream::new(tokio::net::TcpListener::from_std(listener).unwrap()).map(move |stream| stream.and_then(at_once));
             tonic::transport::Server::builder().add_service(AuthorizationServer::new(Yes)).serve_with_incoming(incoming).await.unwrap();
         });
     };

@@ -2,7 +2,7 @@
 
 use super::refusal::Challenge;
 use crate::token::VerifiedToken;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -46,6 +46,22 @@ impl DecisionId {
     pub fn parse(text: &str) -> Option<Self> {
         let is_written_so = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         u128::from_str_radix(text, 16).ok().filter(|_| is_written_so).map(Self)
+    }
+
+    /// The id as it is written, as a header's value.
+    #[must_use]
+    pub fn header_value(self) -> HeaderValue {
+        let mut text = [0_u8; 32];
+        let nibbles = (0..32_u32).rev().map(|place| (self.0 >> (4 * place)) & 0xf);
+        for (digit, nibble) in text.iter_mut().zip(nibbles) {
+            *digit = match u8::try_from(nibble) {
+                Ok(small @ 0..=9) => b'0' + small,
+                Ok(large) => b'a' + (large - 10),
+                Err(_) => b'0',
+            };
+        }
+        // Hexadecimal digits are always a valid value.
+        HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("0"))
     }
 }
 

@@ -147,9 +147,7 @@ fn bind_conditions(admission: &Admission, edits: &mut RequestEdits, headers: &He
 }
 
 fn set_identity(admission: &Admission, edits: &mut RequestEdits) {
-    if let Ok(value) = HeaderValue::try_from(admission.decision_id.to_string()) {
-        edits.set(DECISION_ID, value);
-    }
+    edits.set(DECISION_ID, admission.decision_id.header_value());
     let Some(inputs) = &admission.inputs else { return };
     if let Ok(value) = HeaderValue::from_bytes(inputs.caller.user_id.as_bytes()) {
         edits.set(USER, value);

@@ -3,7 +3,6 @@
 
 use crate::authorize::DecisionId;
 use aws_lc_rs::rand;
-use http::HeaderValue;
 use std::cell::Cell;
 
 thread_local! {
@@ -61,22 +60,6 @@ pub fn draw_id() -> Option<DecisionId> {
     DRAWN.with(|ids| ids.as_ref().map(Ids::next))
 }
 
-/// The id as a header's value: 32 lower-case hexadecimal digits.
-#[must_use]
-pub fn id_value(id: DecisionId) -> HeaderValue {
-    let mut text = [0_u8; 32];
-    let nibbles = (0..32_u32).rev().map(|place| (id.0 >> (4 * place)) & 0xf);
-    for (digit, nibble) in text.iter_mut().zip(nibbles) {
-        *digit = match u8::try_from(nibble) {
-            Ok(small @ 0..=9) => b'0' + small,
-            Ok(large) => b'a' + (large - 10),
-            Err(_) => b'0',
-        };
-    }
-    // Hexadecimal digits are always a valid value.
-    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("0"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,9 +69,9 @@ mod tests {
         let ids = Ids::new(Ids::seed().unwrap());
         for _ in 0..100 {
             let id = ids.next();
-            assert_eq!(id_value(id).to_str().unwrap(), id.to_string());
+            assert_eq!(id.header_value().to_str().unwrap(), id.to_string());
         }
-        assert_eq!(id_value(DecisionId(0)).to_str().unwrap(), "0".repeat(32));
+        assert_eq!(DecisionId(0).header_value().to_str().unwrap(), "0".repeat(32));
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod tls;
 pub use asking::{Arrival, Asked, Supplies, ask};
 pub use ending::Ending;
 pub use health::{Health, HealthSettings, Probed};
-pub use ids::{Ids, draw_id, id_value};
+pub use ids::{Ids, draw_id};
 pub use listeners::{Bound, ListenError, Place, bind, farewell};
 pub use metadata::{Metadata, MetadataAnswers};
 pub use metadata_cache::{Asker, MetadataCache, MetadataCacheSettings, asker};

@@ -1,6 +1,5 @@
 //! A refusal as every door gives it: the headers and the problem document (interfaces §6).
 
-use super::ids;
 use crate::authorize::{DecisionId, Refusal, RefusalName};
 use crate::snapshot::World;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VARY};
@@ -18,7 +17,7 @@ pub fn refusal_headers(id: DecisionId, refusal: &Refusal) -> HeaderMap {
     for &(name, value) in refusal.headers() {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    headers.insert(DECISION_ID, ids::id_value(id));
+    headers.insert(DECISION_ID, id.header_value());
     headers
 }
 

@@ -1,18 +1,22 @@
 //! One thread of the services: its runtime and its server. Nothing is shared with another thread but
 //! counters, caches and the world.
 
-use super::ext_authz::ExtAuthz;
+use super::ext_authz::{self, ExtAuthz};
 use super::ext_proc::ExtProc;
 use super::listen::Incoming;
 use super::{EnvoyError, Limits, Settings};
 use crate::door::{Metadata, Running, Wiring, draw_id};
-use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessorServer;
+use http::{Request, Response};
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tonic::body::Body;
+use tonic::codegen::{BoxFuture, Service};
 use tonic::transport::Server;
 
 /// What a message may have beside a body and a head: names, attributes, framing.
@@ -89,23 +93,47 @@ impl Blueprint {
     }
 }
 
+/// Both services by their paths, without a router between: a check is one of the cheapest calls there are.
+#[derive(Clone)]
+struct Services {
+    authorization: ExtAuthz,
+    processor: ExternalProcessorServer<ExtProc>,
+    message_bytes: usize,
+}
+
+impl Service<Request<Body>> for Services {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Self::Response, Self::Error>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whatever is no check is the processor's, which answers unknown paths, too.
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        if request.uri().path() == ext_authz::CHECK { self.authorization.call(request, self.message_bytes) } else { self.processor.call(request) }
+    }
+}
+
 async fn serve(incoming: Incoming, limits: Limits, shared: Shared, mut stopped: watch::Receiver<bool>) {
     let message_bytes = limits.request_body_bytes.saturating_add(limits.request_head_bytes.saturating_mul(2)).saturating_add(MESSAGE_SLACK);
-    let authorization = AuthorizationServer::new(ExtAuthz::new(shared.clone())).max_decoding_message_size(message_bytes);
-    let processor = ExternalProcessorServer::new(ExtProc::new(shared)).max_decoding_message_size(message_bytes);
+    let services = Services {
+        authorization: ExtAuthz::new(shared.clone()),
+        processor: ExternalProcessorServer::new(ExtProc::new(shared)).max_decoding_message_size(message_bytes),
+        message_bytes,
+    };
     let server = Server::builder()
         .max_concurrent_streams(MAX_STREAMS)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_max_header_list_size(HEADER_LIST_BYTES)
         .http2_keepalive_interval(Some(KEEPALIVE))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .add_service(authorization)
-        .add_service(processor);
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT));
     let told = async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
-    if let Err(error) = server.serve_with_incoming_shutdown(incoming, told).await {
+    if let Err(error) = server.serve_with_incoming_shutdown(services, incoming, told).await {
         tracing::error!(%error, "a listener for Envoy is closed");
     }
 }

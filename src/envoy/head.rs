@@ -3,9 +3,27 @@
 
 use crate::authorize::{Refusal, RefusalName, is_plain_length};
 use crate::door::framing::check_size;
-use envoy_types::pb::envoy::config::core::v3::HeaderValue as Shown;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH};
+use bytes::Bytes;
+use envoy_types::pb::envoy::config::core::v3::HeaderValue as EnvoyHeader;
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+/// What frames a message or belongs to one connection: Envoy writes it anew.
+pub(super) const OF_ENVOY: [HeaderName; 6] =
+    [CONNECTION, HeaderName::from_static("keep-alive"), HeaderName::from_static("proxy-connection"), TE, TRANSFER_ENCODING, UPGRADE];
+
+/// A header as Envoy shows it: its value is a text, or bytes, never both.
+pub(super) struct Shown {
+    pub(super) key: Bytes,
+    pub(super) value: Bytes,
+    pub(super) raw_value: Bytes,
+}
+
+impl From<EnvoyHeader> for Shown {
+    fn from(header: EnvoyHeader) -> Self {
+        Self { key: header.key.into(), value: header.value.into(), raw_value: header.raw_value.into() }
+    }
+}
 
 /// A request's head.
 #[derive(Debug)]
@@ -39,7 +57,7 @@ impl Head {
     ///
     /// # Errors
     /// A head that is refused.
-    pub(super) fn of_request(shown: Vec<Shown>) -> Result<Self, Refusal> {
+    pub(super) fn of_request(shown: Vec<EnvoyHeader>) -> Result<Self, Refusal> {
         let (pseudo, headers) = read(shown)?;
         let missing = |name: &str| refused(format!("the head has no `{name}`"));
         if pseudo.status.is_some() {
@@ -57,7 +75,7 @@ impl Head {
     ///
     /// # Errors
     /// A head that is refused.
-    pub(super) fn of_attributes(attributes: Attributes, shown: Vec<Shown>) -> Result<Self, Refusal> {
+    pub(super) fn of_attributes(attributes: Attributes, shown: Vec<impl Into<Shown>>) -> Result<Self, Refusal> {
         let (pseudo, headers) = read(shown)?;
         let pairs = [(&pseudo.method, &attributes.method), (&pseudo.path, &attributes.path), (&pseudo.authority, &attributes.host)];
         if pairs.iter().any(|(pseudo, attribute)| pseudo.as_ref().is_some_and(|pseudo| pseudo != *attribute)) || pseudo.status.is_some() {
@@ -89,7 +107,7 @@ impl Head {
 ///
 /// # Errors
 /// A head that is refused.
-pub(super) fn of_answer(shown: Vec<Shown>) -> Result<(StatusCode, HeaderMap), Refusal> {
+pub(super) fn of_answer(shown: Vec<EnvoyHeader>) -> Result<(StatusCode, HeaderMap), Refusal> {
     let (pseudo, headers) = read(shown)?;
     if pseudo.method.is_some() || pseudo.path.is_some() {
         return Err(refused("an answer with a method or a path"));
@@ -98,18 +116,18 @@ pub(super) fn of_answer(shown: Vec<Shown>) -> Result<(StatusCode, HeaderMap), Re
     Ok((status.ok_or_else(|| refused("the answer has no status"))?, headers))
 }
 
-fn read(shown: Vec<Shown>) -> Result<(Pseudo, HeaderMap), Refusal> {
+fn read(shown: Vec<impl Into<Shown>>) -> Result<(Pseudo, HeaderMap), Refusal> {
     let mut pseudo = Pseudo::default();
     let mut headers = HeaderMap::with_capacity(shown.len());
     for header in shown {
-        let Shown { key, value, raw_value } = header;
+        let Shown { key, value, raw_value } = header.into();
         let value = match (value.is_empty(), raw_value.is_empty()) {
-            (_, true) => value.into_bytes(),
+            (_, true) => value,
             (true, false) => raw_value,
-            (false, false) => return Err(refused(format!("the header `{key}` has two values in one"))),
+            (false, false) => return Err(refused(format!("the header `{}` has two values in one", key.escape_ascii()))),
         };
-        if key.starts_with(':') {
-            pseudo.take(&key, value)?;
+        if key.starts_with(b":") {
+            pseudo.take(&key, &value)?;
         } else {
             append(&mut headers, &key, value)?;
         }
@@ -118,36 +136,36 @@ fn read(shown: Vec<Shown>) -> Result<(Pseudo, HeaderMap), Refusal> {
 }
 
 impl Pseudo {
-    fn take(&mut self, name: &str, value: Vec<u8>) -> Result<(), Refusal> {
+    fn take(&mut self, name: &[u8], value: &[u8]) -> Result<(), Refusal> {
+        let odd = |what: &str| refused(format!("the pseudo-header `{}` {what}", name.escape_ascii()));
         let place = match name {
-            ":method" => &mut self.method,
-            ":path" => &mut self.path,
-            ":authority" => &mut self.authority,
-            ":scheme" => &mut self.scheme,
-            ":status" => &mut self.status,
-            _ => return Err(refused(format!("the pseudo-header `{name}`"))),
+            b":method" => &mut self.method,
+            b":path" => &mut self.path,
+            b":authority" => &mut self.authority,
+            b":scheme" => &mut self.scheme,
+            b":status" => &mut self.status,
+            _ => return Err(odd("is none")),
         };
         if place.is_some() {
-            return Err(refused(format!("the pseudo-header `{name}` occurs twice")));
+            return Err(odd("occurs twice"));
         }
-        let value = String::from_utf8(value).map_err(|_| refused(format!("the pseudo-header `{name}` is not text")))?;
-        *place = Some(value);
+        *place = Some(std::str::from_utf8(value).map_err(|_| odd("is not text"))?.to_owned());
         Ok(())
     }
 }
 
 /// Envoy may have joined two `Authorization` headers with a comma, which no bearer credential holds:
 /// they are two again.
-fn append(headers: &mut HeaderMap, name: &str, value: Vec<u8>) -> Result<(), Refusal> {
+fn append(headers: &mut HeaderMap, name: &[u8], value: Bytes) -> Result<(), Refusal> {
     let odd = || refused("a header that no request may have");
-    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| odd())?;
+    let name = HeaderName::from_bytes(name).map_err(|_| odd())?;
     if name == AUTHORIZATION && value.contains(&b',') {
         for part in value.split(|byte| *byte == b',') {
             headers.append(name.clone(), HeaderValue::from_bytes(part.trim_ascii()).map_err(|_| odd())?);
         }
         return Ok(());
     }
-    headers.append(name, HeaderValue::from_maybe_shared(bytes::Bytes::from(value)).map_err(|_| odd())?);
+    headers.append(name, HeaderValue::from_maybe_shared(value).map_err(|_| odd())?);
     Ok(())
 }
 
@@ -160,13 +178,13 @@ pub(super) fn refused(reason: impl Into<String>) -> Refusal {
 mod tests {
     use super::*;
 
-    fn shown(headers: &[(&str, &str)]) -> Vec<Shown> {
-        headers.iter().map(|(key, value)| Shown { key: (*key).to_owned(), value: String::new(), raw_value: value.as_bytes().to_vec() }).collect()
+    fn shown(headers: &[(&str, &str)]) -> Vec<EnvoyHeader> {
+        headers.iter().map(|(key, value)| EnvoyHeader { key: (*key).to_owned(), value: String::new(), raw_value: value.as_bytes().to_vec() }).collect()
     }
 
     const PLAIN: [(&str, &str); 3] = [(":method", "GET"), (":path", "/a?b"), (":authority", "api.example")];
 
-    fn with(more: &[(&str, &str)]) -> Vec<Shown> {
+    fn with(more: &[(&str, &str)]) -> Vec<EnvoyHeader> {
         shown(&[&PLAIN[..], more].concat())
     }
 
@@ -180,7 +198,7 @@ mod tests {
     #[test]
     fn a_value_that_is_not_utf_8_keeps_its_bytes() {
         let mut shown = with(&[]);
-        shown.push(Shown { key: "x-a".to_owned(), value: String::new(), raw_value: vec![0xff, b'a'] });
+        shown.push(EnvoyHeader { key: "x-a".to_owned(), value: String::new(), raw_value: vec![0xff, b'a'] });
         assert_eq!(Head::of_request(shown).unwrap().headers["x-a"].as_bytes(), [0xff, b'a']);
     }
 
@@ -199,7 +217,7 @@ mod tests {
             assert!(Head::of_request(with(&[twice])).is_err(), "{}", twice.0);
         }
         let mut shown = with(&[]);
-        shown.push(Shown { key: "x-a".to_owned(), value: "1".to_owned(), raw_value: b"2".to_vec() });
+        shown.push(EnvoyHeader { key: "x-a".to_owned(), value: "1".to_owned(), raw_value: b"2".to_vec() });
         assert!(Head::of_request(shown).is_err());
     }
 

@@ -4,7 +4,6 @@
 //! Envoy cannot carry out, is a refusal.
 
 mod core;
-mod edits;
 mod ext_authz;
 mod ext_proc;
 mod head;

@@ -8,7 +8,7 @@ use super::filtered::{Filtered, Halt};
 use super::upgrade::Tunnel;
 use super::upstream::{Lease, Sent, unavailable};
 use crate::authorize::{Answer, AnswerFilter, Refusal, RefusalName, Stop};
-use crate::door::{DECISION_ID, framing, id_value};
+use crate::door::{DECISION_ID, framing};
 use crate::observe::Outcome;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
@@ -119,7 +119,7 @@ fn switch(mut response: Response<Incoming>, caller: Caller, patience: Duration, 
     if let Some(protocol) = protocol {
         headers.insert(UPGRADE, protocol);
     }
-    headers.insert(DECISION_ID, id_value(exit.decision_id()));
+    headers.insert(DECISION_ID, exit.decision_id().header_value());
     exit.answered(Outcome::Passed, StatusCode::SWITCHING_PROTOCOLS);
     let (head, _) = response.into_parts();
     Ok(Response::from_parts(head, AnswerBody::last(Bytes::new(), exit.clone())))

@@ -4,6 +4,7 @@
 use crate::authorize::Refusal;
 use crate::envoy::head::refused;
 use crate::envoy::refuse::cannot;
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -12,7 +13,7 @@ pub(super) const PARTIAL_BODY: HeaderName = HeaderName::from_static("x-envoy-aut
 
 /// A body and what is known of it.
 pub(super) struct Body {
-    pub(super) raw: Vec<u8>,
+    pub(super) raw: Bytes,
     pub(super) text: String,
     /// Of the whole body in bytes, as far as it had come; negative where unknown.
     pub(super) size: i64,
@@ -79,7 +80,7 @@ mod tests {
 
     fn body(raw: &[u8], partial: &[&'static str]) -> Body {
         let partial = partial.iter().map(|value| HeaderValue::from_static(value)).collect();
-        Body { raw: raw.to_vec(), text: String::new(), size: raw.len() as i64, is_http1: true, partial }
+        Body { raw: Bytes::copy_from_slice(raw), text: String::new(), size: raw.len() as i64, is_http1: true, partial }
     }
 
     fn headers(headers: &[(&'static str, &'static str)]) -> HeaderMap {

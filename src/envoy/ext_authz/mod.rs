@@ -5,6 +5,7 @@
 mod body;
 mod reply;
 mod request;
+mod wire;
 
 use super::core::Shared;
 use super::head::Head;
@@ -15,30 +16,51 @@ use crate::observe::Outcome;
 use crate::snapshot::World;
 use crate::sources::Channel;
 use body::Body;
-use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
-use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use request::Received;
+use std::convert::Infallible;
 use std::sync::Arc;
+use tonic::body::Body as GrpcBody;
+use tonic::codegen::BoxFuture;
 use tonic::metadata::MetadataMap;
+use tonic::server::{Grpc, UnaryService};
 use tonic::{Request, Response, Status};
+use wire::{CheckCodec, Question, Written};
 
+/// The one method of the service.
+pub(super) const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 /// The metadata by which an Envoy says whether ext_proc follows.
 const EXT_PROC: &str = "doorward-ext-proc";
 
 /// The service.
-pub(super) struct ExtAuthz(Shared);
+#[derive(Clone)]
+pub(super) struct ExtAuthz(Arc<Shared>);
 
 impl ExtAuthz {
     pub(super) fn new(shared: Shared) -> Self {
-        Self(shared)
+        Self(Arc::new(shared))
+    }
+
+    /// Answers one call, whose message has at most `message_bytes`.
+    pub(super) fn call(&self, request: http::Request<GrpcBody>, message_bytes: usize) -> BoxFuture<http::Response<GrpcBody>, Infallible> {
+        let service = self.clone();
+        Box::pin(async move { Ok(Grpc::new(CheckCodec).apply_max_message_size_config(Some(message_bytes), None).unary(service, request).await) })
     }
 }
 
-#[tonic::async_trait]
-impl Authorization for ExtAuthz {
-    async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+impl UnaryService<Question> for ExtAuthz {
+    type Response = Written;
+    type Future = BoxFuture<Response<Written>, Status>;
+
+    fn call(&mut self, request: Request<Question>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move { service.check(request).await.map(Response::new) })
+    }
+}
+
+impl ExtAuthz {
+    async fn check(&self, request: Request<Question>) -> Result<Written, Status> {
         // An error is no OK: without randomness for an id nothing is decided.
         let id = draw_id().ok_or_else(|| Status::unavailable("no randomness for decision ids"))?;
         let world = self.0.wiring.world.load();
@@ -48,7 +70,7 @@ impl Authorization for ExtAuthz {
             Ok(received) => self.judge(&received, follows, &world, &mut ending).await,
             Err(refusal) => Err(refusal),
         };
-        let answer = match verdict {
+        Ok(match verdict {
             Ok(answer) => {
                 ending.answered(Outcome::Passed, StatusCode::OK);
                 answer
@@ -57,13 +79,10 @@ impl Authorization for ExtAuthz {
                 ending.refused(&refusal);
                 reply::refused(&world, id, &refusal)
             }
-        };
-        Ok(Response::new(answer))
+        })
     }
-}
 
-impl ExtAuthz {
-    async fn judge(&self, received: &Received, follows: bool, world: &Arc<World>, ending: &mut Ending) -> Result<CheckResponse, Refusal> {
+    async fn judge(&self, received: &Received, follows: bool, world: &Arc<World>, ending: &mut Ending) -> Result<Written, Refusal> {
         let head = &received.head;
         let arrival = Arrival {
             door: Door::ExtAuthz,
@@ -81,7 +100,7 @@ impl ExtAuthz {
         let told = reply::told(&asked, world);
         let admission = ending.asked(asked, world)?;
         carry_out(&admission, head, follows)?;
-        Ok(reply::admitted(&admission, received, follows, told))
+        Ok(reply::admitted(&admission, received, follows, &told))
     }
 }
 

@@ -1,13 +1,16 @@
-//! A `CheckRequest` as the facts of a call. What is missing, or said twice, is a refusal.
+//! A check's question as the facts of a call. What is missing, or said twice, is a refusal.
 
 use super::body::{Body, PARTIAL_BODY};
+use super::wire::{Header, HttpRequest, Peer, Question};
 use crate::authorize::Refusal;
-use crate::envoy::head::{Attributes, Head, refused};
-use envoy_types::pb::envoy::config::core::v3::HeaderValue as Shown;
-use envoy_types::pb::envoy::config::core::v3::address::Address;
-use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer};
+use crate::envoy::head::{Attributes, Head, Shown, refused};
 use http::HeaderMap;
+
+impl From<Header> for Shown {
+    fn from(header: Header) -> Self {
+        Self { key: header.key, value: header.value, raw_value: header.raw_value }
+    }
+}
 
 /// A call as Envoy shows it.
 pub(super) struct Received {
@@ -18,12 +21,12 @@ pub(super) struct Received {
 }
 
 impl Received {
-    /// Reads a message.
+    /// Reads a question.
     ///
     /// # Errors
-    /// A message that shows no acceptable request.
-    pub(super) fn read(message: CheckRequest, head_bytes: usize) -> Result<Self, Refusal> {
-        let attributes = message.attributes.ok_or_else(|| refused("the check has no attributes"))?;
+    /// A question that shows no acceptable request.
+    pub(super) fn read(question: Question, head_bytes: usize) -> Result<Self, Refusal> {
+        let attributes = question.attributes.ok_or_else(|| refused("the check has no attributes"))?;
         let client = attributes.source.and_then(address);
         let request = attributes.request.ok_or_else(|| refused("the check has no request"))?;
         let mut http = request.http.ok_or_else(|| refused("the check has no http request"))?;
@@ -49,12 +52,12 @@ impl Received {
 }
 
 /// The headers, raw or joined by name, never both.
-fn shown(http: &mut HttpRequest) -> Result<Vec<Shown>, Refusal> {
-    let joined = std::mem::take(&mut http.headers);
+fn shown(http: &mut HttpRequest) -> Result<Vec<Header>, Refusal> {
+    let joined = std::mem::take(&mut http.joined);
     match http.header_map.take() {
         Some(raw) if joined.is_empty() => Ok(raw.headers),
         Some(_) => Err(refused("the headers are shown twice")),
-        None => Ok(joined.into_iter().map(|(key, value)| Shown { key, value, raw_value: Vec::new() }).collect()),
+        None => Ok(joined),
     }
 }
 
@@ -71,8 +74,5 @@ fn apart(joined: HeaderMap) -> Result<HeaderMap, Refusal> {
 }
 
 fn address(peer: Peer) -> Option<String> {
-    match peer.address?.address? {
-        Address::SocketAddress(socket) => Some(socket.address),
-        _ => None,
-    }
+    Some(peer.address?.socket?.address)
 }

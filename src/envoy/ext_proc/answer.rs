@@ -1,12 +1,12 @@
 //! The answer of an admitted call: passed on as it is, emptied, or filtered, as the admission says.
 
+use super::edits::Edits;
 use super::filtered::{self, Filtered, Sources};
 use super::life::Life;
 use super::modes::{BodySendMode, Modes};
 use super::reply;
 use super::wire::{Halt, Wire};
 use crate::authorize::{Admission, Answer, Refusal, RefusalName};
-use crate::envoy::edits::Edits;
 use crate::envoy::head;
 use crate::observe::Outcome;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Message;

@@ -3,13 +3,13 @@
 //! did not write.
 
 use super::answer::{begin, unfilterable};
+use super::edits::option;
 use super::life::Life;
 use super::modes::BodySendMode;
 use super::reply;
 use super::wire::Halt;
 use crate::authorize::{AnswerFilter, Progress, Refusal, Stop, Summary};
 use crate::door::Metadata;
-use crate::envoy::edits::{Values, option};
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Message;
 use envoy_types::pb::envoy::service::ext_proc::v3::{HeaderMutation, HttpBody};
@@ -117,7 +117,7 @@ impl Filtered {
 
     fn type_instead(&self) -> Option<envoy_types::pb::envoy::config::core::v3::HeaderValueOption> {
         let json = HeaderValue::from_static("application/json");
-        self.instead.and_then(|_| option(&CONTENT_TYPE, &json, Values::Raw, HeaderAppendAction::OverwriteIfExistsOrAdd))
+        self.instead.map(|_| option(&CONTENT_TYPE, &json, HeaderAppendAction::OverwriteIfExistsOrAdd))
     }
 
     fn is_shown_enough(&self) -> bool {

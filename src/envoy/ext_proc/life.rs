@@ -1,6 +1,7 @@
 //! The life of one call, in the order that Envoy shows it: request, then answer. Whatever comes out of
 //! order, twice or not at all ends it with a refusal, or, once the answer has begun, with a cut.
 
+use super::edits::Edits;
 use super::modes::Modes;
 use super::request::Requested;
 use super::wire::{Halt, Wire};
@@ -8,7 +9,6 @@ use super::{answer, reply};
 use crate::authorize::{Admission, DecisionId, Door};
 use crate::door::{Arrival, Ending, ask};
 use crate::envoy::core::Shared;
-use crate::envoy::edits::{Edits, Values};
 use crate::envoy::head::{Head, refused};
 use crate::envoy::refuse::refuse_upgrade;
 use crate::snapshot::World;
@@ -140,5 +140,5 @@ fn request_edits(admission: &Admission, head: &Head) -> HeaderMutation {
     if let Ok(host) = HeaderValue::try_from(&head.authority) {
         edits.set(FORWARDED_HOST, host);
     }
-    Edits::of_request(&edits, Values::Raw, |name| !OF_ENVOY.contains(name)).into_mutation()
+    Edits::of_request(&edits, |name| !OF_ENVOY.contains(name)).into_mutation()
 }

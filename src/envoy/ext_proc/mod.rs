@@ -4,6 +4,7 @@
 //! ends before its call does ends in an error, for Envoy takes a clean end as leave to go on unfiltered.
 
 mod answer;
+mod edits;
 mod filtered;
 mod life;
 mod modes;

@@ -1,8 +1,8 @@
 //! What Envoy is told, message by message.
 
+use super::edits::overwriting;
 use super::modes::BodySendMode;
 use crate::authorize::{DecisionId, Refusal};
-use crate::envoy::edits::{Values, overwriting};
 use crate::envoy::refuse::{Answer, code};
 use crate::snapshot::World;
 use envoy_types::pb::envoy::config::core::v3::HeaderMap as Shown;
@@ -67,7 +67,7 @@ pub(super) fn refusal(world: &World, id: DecisionId, refusal: &Refusal) -> Proce
     let Answer { status, headers, body } = Answer::new(world, id, refusal);
     of(Reply::ImmediateResponse(ImmediateResponse {
         status: Some(HttpStatus { code: status.into() }),
-        headers: Some(HeaderMutation { set_headers: overwriting(&headers, Values::Raw), remove_headers: Vec::new() }),
+        headers: Some(HeaderMutation { set_headers: overwriting(&headers), remove_headers: Vec::new() }),
         body,
         grpc_status: u32::try_from(i32::from(code(refusal.name))).ok().map(|status| GrpcStatus { status }),
         details: refusal.name.as_str().to_owned(),

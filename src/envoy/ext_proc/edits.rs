@@ -2,24 +2,11 @@
 //! answer by comparing the head before with the head after. Envoy's own headers stay Envoy's.
 
 use crate::authorize::RequestEdits;
+use crate::envoy::head::OF_ENVOY;
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue as Shown, HeaderValueOption};
 use envoy_types::pb::envoy::service::ext_proc::v3::HeaderMutation;
-use http::header::{CONNECTION, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
-
-/// What frames a message or belongs to one connection: Envoy writes it anew.
-const OF_ENVOY: [HeaderName; 6] =
-    [CONNECTION, HeaderName::from_static("keep-alive"), HeaderName::from_static("proxy-connection"), TE, TRANSFER_ENCODING, UPGRADE];
-
-/// How Envoy takes a value: ext_authz takes text, ext_proc takes bytes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Values {
-    /// As text; a value that is none cannot be set.
-    Text,
-    /// As bytes.
-    Raw,
-}
 
 /// Edits of a head.
 #[derive(Default)]
@@ -30,13 +17,13 @@ pub(super) struct Edits {
 
 impl Edits {
     /// Of a request, as an admission wants them, but for the headers that are not `wanted`.
-    pub(super) fn of_request(admitted: &RequestEdits, values: Values, wanted: impl Fn(&HeaderName) -> bool) -> Self {
+    pub(super) fn of_request(admitted: &RequestEdits, wanted: impl Fn(&HeaderName) -> bool) -> Self {
         let is_ours = |name: &HeaderName| !OF_ENVOY.contains(name) && wanted(name);
         let removed = admitted.removed.iter().filter(|name| is_ours(name)).map(|name| name.as_str().to_owned()).collect();
         let mut edits = Self { set: Vec::with_capacity(admitted.set.len()), removed };
         for of_one in admitted.set.chunk_by(|(one, _), (other, _)| one == other) {
             if let Some((name, _)) = of_one.first().filter(|(name, _)| is_ours(name)) {
-                edits.replace(name, of_one.iter().map(|(_, value)| value), values);
+                edits.replace(name, of_one.iter().map(|(_, value)| value));
             }
         }
         edits
@@ -53,24 +40,16 @@ impl Edits {
         }
         for name in after.keys().filter(is_ours) {
             if !before.get_all(name).iter().eq(after.get_all(name).iter()) {
-                edits.replace(name, after.get_all(name).iter(), Values::Raw);
+                edits.replace(name, after.get_all(name).iter());
             }
         }
         edits
     }
 
-    /// All values of a header, instead of those it had. What Envoy cannot be told is taken away.
-    fn replace<'a>(&mut self, name: &HeaderName, all: impl Iterator<Item = &'a HeaderValue>, values: Values) {
-        let options: Option<Vec<HeaderValueOption>> = all
-            .enumerate()
-            .map(|(place, value)| {
-                option(name, value, values, if place == 0 { HeaderAppendAction::OverwriteIfExistsOrAdd } else { HeaderAppendAction::AppendIfExistsOrAdd })
-            })
-            .collect();
-        match options {
-            Some(options) => self.set.extend(options),
-            None => self.removed.push(name.as_str().to_owned()),
-        }
+    /// All values of a header, instead of those it had.
+    fn replace<'a>(&mut self, name: &HeaderName, all: impl Iterator<Item = &'a HeaderValue>) {
+        let append = |place| if place == 0 { HeaderAppendAction::OverwriteIfExistsOrAdd } else { HeaderAppendAction::AppendIfExistsOrAdd };
+        self.set.extend(all.enumerate().map(|(place, value)| option(name, value, append(place))));
     }
 
     /// As ext_proc takes them.
@@ -79,19 +58,15 @@ impl Edits {
     }
 }
 
-/// One header to be set; `None` for bytes where only text can be said.
-pub(super) fn option(name: &HeaderName, value: &HeaderValue, values: Values, action: HeaderAppendAction) -> Option<HeaderValueOption> {
-    let key = name.as_str().to_owned();
-    let header = match values {
-        Values::Text => Shown { key, value: std::str::from_utf8(value.as_bytes()).ok()?.to_owned(), raw_value: Vec::new() },
-        Values::Raw => Shown { key, value: String::new(), raw_value: value.as_bytes().to_vec() },
-    };
-    Some(HeaderValueOption { header: Some(header), append_action: action.into(), ..HeaderValueOption::default() })
+/// One header to be set.
+pub(super) fn option(name: &HeaderName, value: &HeaderValue, action: HeaderAppendAction) -> HeaderValueOption {
+    let header = Shown { key: name.as_str().to_owned(), value: String::new(), raw_value: value.as_bytes().to_vec() };
+    HeaderValueOption { header: Some(header), append_action: action.into(), ..HeaderValueOption::default() }
 }
 
 /// All of these, each instead of what was there.
-pub(super) fn overwriting(headers: &HeaderMap, values: Values) -> Vec<HeaderValueOption> {
-    headers.iter().filter_map(|(name, value)| option(name, value, values, HeaderAppendAction::OverwriteIfExistsOrAdd)).collect()
+pub(super) fn overwriting(headers: &HeaderMap) -> Vec<HeaderValueOption> {
+    headers.iter().map(|(name, value)| option(name, value, HeaderAppendAction::OverwriteIfExistsOrAdd)).collect()
 }
 
 #[cfg(test)]
@@ -119,14 +94,5 @@ mod tests {
         let (first, more) = (HeaderAppendAction::OverwriteIfExistsOrAdd as i32, HeaderAppendAction::AppendIfExistsOrAdd as i32);
         let wanted = [("b", "4", first), ("d", "5", first), ("d", "6", more)];
         assert_eq!(set(&edits), wanted.map(|(name, value, action)| (name.to_owned(), value.as_bytes().to_vec(), action)));
-    }
-
-    #[test]
-    fn bytes_that_cannot_be_said_as_text_are_taken_away() {
-        let mut admitted = RequestEdits::default();
-        admitted.set(HeaderName::from_static("a"), HeaderValue::from_bytes(&[0xff]).unwrap());
-        let edits = Edits::of_request(&admitted, Values::Text, |_| true);
-        assert!(edits.set.is_empty());
-        assert_eq!(edits.removed, ["a"]);
     }
 }
