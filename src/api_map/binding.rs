@@ -51,6 +51,14 @@ impl Source {
         Self::parse_named(text, captures)
     }
 
+    /// The name of the query parameter, if it is one.
+    pub(super) fn parameter(&self) -> Option<&str> {
+        match self {
+            Self::Query(name) => Some(name),
+            _ => None,
+        }
+    }
+
     fn parse_named(text: &str, captures: &[Box<str>]) -> Result<Self, String> {
         match text.split_once('.') {
             Some(("path", name)) => captures

@@ -1,7 +1,7 @@
 //! One operation of the API map.
 
 use super::binding::Source;
-use super::rules::{BodyRule, ResponseRule, Target};
+use super::rules::{BodyRule, ResponseRule, Target, TargetKind};
 use crate::json_filter::{FilterPlan, Pattern};
 use std::sync::Arc;
 
@@ -92,6 +92,41 @@ impl Operation {
     #[must_use]
     pub fn reads(&self) -> bool {
         self.activity.eq_ignore_ascii_case("Read")
+    }
+
+    /// Every source of an id part or a date.
+    pub(crate) fn bound_sources(&self) -> impl Iterator<Item = &Source> {
+        self.id_sources().chain(self.dates.effective.sources()).chain(self.dates.as_at.sources())
+    }
+
+    /// The parameters, in lower case, that give an id part, a date or property keys.
+    pub(crate) fn bound_parameters(&self) -> impl Iterator<Item = &str> {
+        self.bound_sources().filter_map(Source::parameter).chain(self.property_parameters())
+    }
+
+    /// The same without those that give only dates.
+    pub(crate) fn naming_parameters(&self) -> impl Iterator<Item = &str> {
+        self.id_sources().filter_map(Source::parameter).chain(self.property_parameters())
+    }
+
+    fn property_parameters(&self) -> impl Iterator<Item = &str> {
+        self.targets.iter().filter_map(|target| match &target.kind {
+            TargetKind::Property { parameter } => Some(&**parameter),
+            TargetKind::Entity { .. } => None,
+        })
+    }
+
+    fn id_sources(&self) -> impl Iterator<Item = &Source> {
+        let targets = self.targets.iter().filter_map(|target| match &target.kind {
+            TargetKind::Entity { id, .. } => Some(id),
+            TargetKind::Property { .. } => None,
+        });
+        let body = self.body.iter().filter_map(|BodyRule { item, .. }| item.as_ref().map(|item| &item.id));
+        let response = self.response.iter().filter_map(|rule| match rule {
+            ResponseRule::Items { item, .. } => Some(&item.id),
+            _ => None,
+        });
+        targets.chain(body).chain(response).flatten().flat_map(|binding| &binding.sources)
     }
 
     /// Whether the response has a rule for a single item (semantics §9 "Per se").

@@ -3,6 +3,7 @@
 //! unknown fails closed.
 
 use super::caller::Caller;
+use super::request_headers::is_lookalike;
 use crate::policy::{Claims, Context, Dates, HeaderSource, HeaderValue, Metadata, MetadataOf, Policies, Question, ScopedId, Subject};
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -54,14 +55,26 @@ pub struct Applications<'a>(BTreeSet<Cow<'a, str>>);
 #[derive(Clone, Copy, Debug)]
 pub struct RequestHeaders<'h>(pub &'h HeaderMap);
 
-impl HeaderSource for RequestHeaders<'_> {
-    fn value(&self, name: &str) -> HeaderValue<'_> {
+impl<'h> RequestHeaders<'h> {
+    /// What a policy sees of a header. What a client could only forge, our own headers and those of proxies,
+    /// is unknown.
+    #[must_use]
+    pub fn seen(self, name: &str) -> HeaderValue<'h> {
+        if is_lookalike(name) {
+            return HeaderValue::Unknown;
+        }
         let mut values = self.0.get_all(name).iter();
         match (values.next(), values.next()) {
             (None, _) => HeaderValue::Absent,
             (Some(value), None) => std::str::from_utf8(value.as_bytes()).map_or(HeaderValue::Unknown, HeaderValue::Text),
             (Some(_), Some(_)) => HeaderValue::Unknown,
         }
+    }
+}
+
+impl HeaderSource for RequestHeaders<'_> {
+    fn value(&self, name: &str) -> HeaderValue<'_> {
+        self.seen(name)
     }
 }
 

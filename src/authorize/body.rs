@@ -11,7 +11,7 @@ use crate::policy::{Dates, Metadata};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-const NAMES: NameMatch = NameMatch::IgnoreAsciiCase;
+const NAMES: NameMatch = NameMatch::IgnoreCase;
 
 /// Asks about every item and property of the body, rule by rule.
 ///

@@ -45,7 +45,10 @@ pub(super) fn check(asker: &Asker<'_>, body: Option<&[u8]>) -> Checked {
 fn check_query(asker: &Asker<'_>) -> Result<(), Refusal> {
     let inputs = asker.inputs;
     for name in &asker.operation.query_guard {
-        for expression in inputs.query.all(name) {
+        if inputs.query.is_behind_semicolon(name) {
+            return Err(denied(format!("the parameter `{name}` stands behind a `;`")));
+        }
+        for expression in inputs.query.texts(name) {
             let Some(keys) = guard::property_keys(expression) else {
                 return Err(denied(format!("the parameter `{name}` mentions properties in a way that is not understood")));
             };
@@ -107,7 +110,7 @@ fn ask_target(asker: &Asker<'_>, target: &Target) -> Result<Option<String>, Refu
             // Upstreams that take a list in one parameter would read more keys than one.
             let require_all = |value: &str| {
                 require(value)?;
-                if value.contains(',') { value.split(',').try_for_each(|key| require(key.trim())) } else { Ok(()) }
+                value.split(',').map(str::trim).filter(|key| *key != value).try_for_each(require)
             };
             inputs.query.all(parameter).try_for_each(require_all).map_err(|question| denied_target(asker, target).because(question))?;
             Ok(None)

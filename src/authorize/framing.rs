@@ -4,8 +4,9 @@
 use super::call::Call;
 use super::charset;
 use super::refusal::{Refusal, RefusalName};
+use super::spellings;
 use crate::policy::Policies;
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue};
 
 /// What a `Connection` header may name (threats §3).
@@ -29,26 +30,37 @@ pub(super) fn check(call: &Call<'_>, policies: &Policies, header_count: usize) -
         return Err(refuse("two authorization headers".to_owned()));
     }
     // A header on which a policy depends must say one thing (semantics §6).
-    match policies.headers_named().find(|name| occurs_twice(headers, name)) {
-        Some(name) => Err(refuse(format!("the header `{name}`, which a policy names, occurs twice"))),
-        None => Ok(()),
+    for name in policies.headers_named() {
+        if occurs_twice(headers, name) {
+            return Err(refuse(format!("the header `{name}`, which a policy names, occurs twice")));
+        }
+        spellings::check_header(headers, name)?;
     }
+    Ok(())
 }
 
-/// Checks how a body that is to be inspected says it is to be read: a coding or a charset that is
-/// undone only behind us would make another text of it there.
+/// Checks how a body that is to be inspected says it is to be read: a coding, a charset or a type that is
+/// undone only behind us would make another text of it there. A body of no type is JSON.
 ///
 /// # Errors
-/// 400 for a body that is encoded or not in UTF-8.
+/// 400 for a body that is encoded, not in UTF-8, or not JSON.
 pub(super) fn check_body(headers: &HeaderMap) -> Result<(), Refusal> {
     let is_plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
     if !headers.get_all(CONTENT_ENCODING).iter().all(is_plain) {
         return Err(refuse_body("it is encoded".to_owned()));
     }
+    if let Some(other) = headers.get_all(CONTENT_TYPE).iter().find(|value| !is_json(value)) {
+        return Err(refuse_body(format!("it is {other:?}, not JSON")));
+    }
     match charset::foreign(headers) {
         Some(charset) => Err(refuse_body(format!("its charset is `{charset}`"))),
         None => Ok(()),
     }
+}
+
+fn is_json(content_type: &HeaderValue) -> bool {
+    let media_type = spellings::media_type(content_type);
+    matches!(&*media_type, b"application/json" | b"text/json") || (media_type.ends_with(b"+json") && !media_type.contains(&b','))
 }
 
 fn check_host(call: &Call<'_>) -> Result<(), Refusal> {

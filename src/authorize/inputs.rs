@@ -4,12 +4,13 @@
 use super::caller::Caller;
 use super::query::Query;
 use super::refusal::{Refusal, RefusalName};
+use super::request_headers::is_lookalike;
+use super::spellings;
 use super::trace::Trace;
-use crate::api_map::{Binding, DateSource, Operation, Source, TargetKind};
-use crate::api_map::{BodyRule, ResponseRule};
+use crate::api_map::{Binding, DateSource, Operation, Source};
 use crate::policy::{Context, Dates, HeaderSource, HeaderValue, Instant, Interval, Policies, Subject, parse_query_instant};
 use crate::snapshot::World;
-use http::HeaderMap;
+use http::header::{HOST, HeaderMap, HeaderValue as HeaderValueOf};
 use jiff::Timestamp;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -39,12 +40,16 @@ pub(super) struct Headers {
 }
 
 impl Headers {
-    /// Keeps the named headers; one that is not UTF-8 is kept as unknown.
-    pub(super) fn keep<'n>(headers: &HeaderMap, names: impl Iterator<Item = &'n str>) -> Self {
+    /// Keeps the named headers; the authority stands for `Host` where it alone was sent. What is not UTF-8 is
+    /// kept as unknown, and so is what a client could only forge: our own headers, and those of proxies.
+    pub(super) fn keep<'n>(headers: &HeaderMap, authority: Option<&str>, names: impl Iterator<Item = &'n str>) -> Self {
         let mut values: Vec<(Box<str>, Option<Box<str>>)> = Vec::new();
         for name in names {
-            if let Some(value) = headers.get(name) {
-                values.push((name.into(), std::str::from_utf8(value.as_bytes()).ok().map(Into::into)));
+            let authority = authority.filter(|_| name.eq_ignore_ascii_case(HOST.as_str()));
+            if is_lookalike(name) {
+                values.push((name.into(), None));
+            } else if let Some(value) = headers.get(name).map(HeaderValueOf::as_bytes).or(authority.map(str::as_bytes)) {
+                values.push((name.into(), std::str::from_utf8(value).ok().map(Into::into)));
             }
         }
         Self { values }
@@ -131,12 +136,15 @@ fn pair_of_dates(from: Option<&str>, to: Option<&str>) -> Dates {
     interval.map_or(Dates::Unknown, Dates::Between)
 }
 
-/// Refuses a parameter that feeds an id part or a date and occurs more than once (interfaces §3).
+/// Refuses a parameter or a header that feeds an id part or a date and occurs more than once (interfaces §3),
+/// and what could be taken for one.
 ///
 /// # Errors
-/// 400, and 400 for a header that feeds an id part twice.
-pub(super) fn check_repetitions(operation: &Operation, query: &Query, headers: &HeaderMap) -> Result<(), Refusal> {
-    let repeated = bound_sources(operation).find(|source| match source {
+/// 400.
+pub(super) fn check_bindings(operation: &Operation, method: &str, query: &Query, headers: &HeaderMap) -> Result<(), Refusal> {
+    bound_headers(operation).try_for_each(|name| spellings::check_header(headers, name))?;
+    spellings::check_parameters(operation, method, query, headers)?;
+    let repeated = operation.bound_sources().find(|source| match source {
         Source::Query(name) => query.is_repeated(name),
         Source::Header(name) => headers.get_all(name.as_ref()).iter().nth(1).is_some(),
         _ => false,
@@ -152,24 +160,10 @@ pub(super) fn check_repetitions(operation: &Operation, query: &Query, headers: &
 
 /// The names of the headers that an operation's bindings read.
 pub(super) fn bound_headers(operation: &Operation) -> impl Iterator<Item = &str> {
-    bound_sources(operation).filter_map(|source| match source {
+    operation.bound_sources().filter_map(|source| match source {
         Source::Header(name) => Some(name.as_ref()),
         _ => None,
     })
-}
-
-fn bound_sources(operation: &Operation) -> impl Iterator<Item = &Source> {
-    let targets = operation.targets.iter().filter_map(|target| match &target.kind {
-        TargetKind::Entity { id, .. } => Some(id),
-        TargetKind::Property { .. } => None,
-    });
-    let body = operation.body.iter().filter_map(|BodyRule { item, .. }| item.as_ref().map(|item| &item.id));
-    let response = operation.response.iter().filter_map(|rule| match rule {
-        ResponseRule::Items { item, .. } => Some(&item.id),
-        _ => None,
-    });
-    let ids = targets.chain(body).chain(response).flatten().flat_map(|binding| &binding.sources);
-    ids.chain(operation.dates.effective.sources()).chain(operation.dates.as_at.sources())
 }
 
 /// Whether the snapshot's policies name headers at all, so that most calls keep none.

@@ -30,6 +30,7 @@ mod record;
 mod refusal;
 mod request_headers;
 mod response_headers;
+mod spellings;
 mod target;
 mod trace;
 mod written;
@@ -147,8 +148,8 @@ fn judge(world: &Arc<World>, call: &Call<'_>, now: Timestamp, record: &mut Recor
     record.user(&caller.user_id);
     // Step 3: route.
     let Match { operation, index, captures } = route.filter(|found| found.operation.answering != Answering::Refused).ok_or_else(not_mapped)?;
-    inputs::check_repetitions(operation, &query, call.headers)?;
-    let headers = Headers::keep(call.headers, inputs::named_headers(&world.snapshot.policies, operation));
+    inputs::check_bindings(operation, call.method, &query, call.headers)?;
+    let headers = Headers::keep(call.headers, call.authority, inputs::named_headers(&world.snapshot.policies, operation));
     let dates = Dates::Unknown;
     let mut inputs = Inputs {
         world: Arc::clone(world),

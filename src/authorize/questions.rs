@@ -218,7 +218,9 @@ fn metadata_target(route: &[RoutePart], id: &IdParts<'_>) -> Option<String> {
             RoutePart::Text(text) => target.push_str(text),
             RoutePart::IdPart(name) => {
                 let (_, value) = id.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-                let value = value.as_deref().filter(|value| !matches!(*value, "" | "." | ".."))?;
+                // An upstream that decodes the target before it splits it must find the same place.
+                let leads_away = |value: &&str| value.split(['/', '\\']).any(|piece| matches!(piece, "" | "." | ".."));
+                let value = value.as_deref().filter(|value| !leads_away(value))?;
                 target.extend(utf8_percent_encode(value, ESCAPED));
             }
         }

@@ -2,6 +2,7 @@
 
 use super::admission::Admission;
 use super::etag;
+use super::spellings::is_alias;
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
     RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
@@ -28,8 +29,26 @@ pub(super) const HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// Headers by which some frameworks take another method or target than the request line's.
-const OVERRIDES: [&str; 7] =
-    ["x-http-method-override", "x-http-method", "x-method-override", "x-original-method", "x-original-url", "x-original-uri", "x-rewrite-url"];
+const OVERRIDES: [&str; 13] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-override-method",
+    "http-method-override",
+    "x-original-method",
+    "x-original-url",
+    "x-original-uri",
+    "x-original-host",
+    "x-rewrite-url",
+    "x-override-url",
+    "x-http-path-override",
+    "x-http-host-override",
+];
+
+/// Headers that frame a request or say who sends it: whoever spells them otherwise means somebody who
+/// reads them alike.
+const SPELT_ONE_WAY: [&str; 9] =
+    ["authorization", "connection", "content-encoding", "content-length", "content-type", "dpop", "host", "proxy-authorization", "transfer-encoding"];
 
 /// What changes of a request's head on its way up. No name stands in both lists.
 #[derive(Debug, Default)]
@@ -107,12 +126,15 @@ pub fn nominated(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
 /// folded to `-` (threats §3).
 #[must_use]
 pub fn is_lookalike(name: &str) -> bool {
+    if name.contains(['_', '.']) && SPELT_ONE_WAY.iter().any(|known| is_alias(name, known)) {
+        return true;
+    }
     let name = name.as_bytes();
     // No name that matters here begins otherwise, so most headers cost one look.
     match name.first() {
         Some(b'd' | b'D') => begins(name, b"doorward-"),
         Some(b'f' | b'F') => folds_to(name, b"forwarded"),
-        Some(b'x' | b'X') => begins(name, b"x-forwarded-") || OVERRIDES.iter().any(|word| folds_to(name, word.as_bytes())),
+        Some(b'h' | b'H' | b'x' | b'X') => begins(name, b"x-forwarded-") || OVERRIDES.iter().any(|word| folds_to(name, word.as_bytes())),
         _ => false,
     }
 }
@@ -153,7 +175,7 @@ fn set_identity(admission: &Admission, edits: &mut RequestEdits) {
         edits.set(USER, value);
     }
     let mut roles = String::new();
-    for name in inputs.subject(None).role_names() {
+    for name in inputs.subject(None).role_names().filter(|name| is_one_role(name)) {
         if !roles.is_empty() {
             roles.push(',');
         }
@@ -164,9 +186,24 @@ fn set_identity(admission: &Admission, edits: &mut RequestEdits) {
     }
 }
 
+/// Whether `scope/code` is read as this one role by whoever splits a list of them: a role that could be taken
+/// for another, or for several, goes unnamed.
+fn is_one_role(name: &str) -> bool {
+    let is_plain = |part: &str| !part.is_empty() && part.trim() == part && !part.contains([',', '/']) && !part.contains(char::is_control);
+    name.split_once('/').is_some_and(|(scope, code)| is_plain(scope) && is_plain(code))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_role_that_could_be_taken_for_others_goes_unnamed() {
+        assert!(is_one_role("default/portfolio managers") && is_one_role("LUSID_SYSTEM/lusid-administrator"));
+        for odd in ["default/x,LUSID_SYSTEM/lusid-administrator", "default/admins ", "default/ admins", "default/a\nb", "default/a/b", "a", "/a", "a/"] {
+            assert!(!is_one_role(odd), "{odd:?}");
+        }
+    }
 
     #[test]
     fn lookalikes_are_found_whatever_stands_between_their_words() {
@@ -181,6 +218,9 @@ mod tests {
             "x_http_method",
             "x-original-url",
             "X_Rewrite_Url",
+            "http-method-override",
+            "transfer_encoding",
+            "content.length",
         ] {
             assert!(is_lookalike(name), "{name}");
         }

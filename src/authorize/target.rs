@@ -40,7 +40,7 @@ pub(super) fn read(target: &str, limit: usize) -> Result<Target<'_>, Refusal> {
     if !is_well_encoded(query.unwrap_or_default()) {
         return Err(refuse("the query holds a malformed percent-encoding"));
     }
-    Ok(Target { path, query, has_encoded_slash: contains_ignoring_case(path, "%2f") })
+    Ok(Target { path, query, has_encoded_slash: has_encoded_slash(path) })
 }
 
 /// Refuses methods that no API map may serve (threats §2).
@@ -58,7 +58,7 @@ fn check_path(path: &str) -> Result<(), Refusal> {
     if path.len() > 1 && path.contains("//") {
         return Err(refuse("the path holds an empty segment"));
     }
-    if path.split('/').any(|segment| segment == "." || segment == "..") {
+    if path.split('/').any(is_dots) {
         return Err(refuse("the path holds a dot segment"));
     }
     if path.contains(['\\', ';']) {
@@ -71,6 +71,10 @@ fn check_escapes(path: &str) -> Result<(), Refusal> {
     if !is_well_encoded(path) {
         return Err(refuse("the path holds a malformed percent-encoding"));
     }
+    // Where an escaped slash is admitted, an upstream that decodes it would find these segments.
+    if has_encoded_slash(path) && path.to_ascii_lowercase().replace("%2f", "/").split('/').skip(1).any(|segment| segment.is_empty() || is_dots(segment)) {
+        return Err(refuse("the path holds an empty or dot segment beside an escaped slash"));
+    }
     if ["%2e", "%5c"].iter().any(|escape| contains_ignoring_case(path, escape)) {
         return Err(refuse("the path holds an escaped dot or backslash"));
     }
@@ -78,6 +82,14 @@ fn check_escapes(path: &str) -> Result<(), Refusal> {
         return Err(refuse("the path holds an escaped control byte"));
     }
     percent_decode_str(path).decode_utf8().map(|_| ()).map_err(|_| refuse("the path is not percent-encoded utf-8"))
+}
+
+fn is_dots(segment: &str) -> bool {
+    matches!(segment, "." | "..")
+}
+
+fn has_encoded_slash(path: &str) -> bool {
+    contains_ignoring_case(path, "%2f")
 }
 
 /// Whether every `%` is followed by two hexadecimal digits.
@@ -132,6 +144,15 @@ mod tests {
             "/%2E%2e",
             "/a\\b",
             "/a%5Cb",
+            "/a/..%2fb",
+            "/a/..%2F..%2fb",
+            "/a%2f..",
+            "/a%2f./b",
+            "/.%2fa",
+            "/a%2f%2fb",
+            "/a/%2fb",
+            "/a%2f/b",
+            "/a%2f",
             "/a;b",
             "/a%00",
             "/a%1f",

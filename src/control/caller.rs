@@ -7,12 +7,13 @@
 
 use super::problem::{Code, Problem};
 use super::wire::RequestId;
-use crate::authorize;
+use crate::authorize::{self, RequestHeaders};
 use crate::observe::clock;
-use crate::policy::{Context, Dates, HeaderSource, Interval, Metadata, MetadataOf, NoHeaders, Policies, PolicyDocument, Question, Subject};
+use crate::policy::{Context, Dates, HeaderSource, HeaderValue, Interval, Metadata, MetadataOf, Policies, PolicyDocument, Question, Subject};
 use crate::snapshot::World;
 use crate::store::{Author, Policy, PolicyCollection, ScopedId, State};
 use axum::extract::FromRequestParts;
+use http::HeaderMap;
 use http::request::Parts;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -65,6 +66,14 @@ pub(super) struct Facts {
     pub(super) feature: String,
     /// The request.
     pub(super) request: RequestId,
+    /// Its headers, for policies that name some.
+    pub(super) headers: HeaderMap,
+}
+
+impl HeaderSource for Facts {
+    fn value(&self, name: &str) -> HeaderValue<'_> {
+        RequestHeaders(&self.headers).seen(name)
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
@@ -195,7 +204,7 @@ impl Caller {
     }
 
     fn subject(&self) -> Subject<'_> {
-        self.subject_at(&NoHeaders, self.0.facts.feature.split_once('/'))
+        self.subject_at(&self.0.facts, self.0.facts.feature.split_once('/'))
     }
 }
 
@@ -274,6 +283,7 @@ pub(super) mod testing {
             by_personal_access_token: false,
             feature: "Access/access-tests".to_owned(),
             request: RequestId("00000000000000000000000000000001".to_owned()),
+            headers: HeaderMap::new(),
         })
     }
 

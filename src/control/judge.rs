@@ -158,6 +158,7 @@ async fn judged(plane: &Plane, head: &Parts) -> Result<Caller, Box<Response>> {
         by_personal_access_token: matches!(identity, Identity::Opaque(_)),
         feature,
         request: head.extensions.get::<RequestId>().cloned().unwrap_or_else(|| RequestId(decision_id.to_string())),
+        headers: head.headers.clone(),
     });
     require_open_zone(plane, head, &caller).map_err(answer)?;
     Ok(caller)

@@ -17,16 +17,26 @@ use reader::Reader;
 pub enum NameMatch {
     /// As they are.
     Exact,
-    /// Ignoring the case of ASCII letters; two names equal but for it are the same name.
-    IgnoreAsciiCase,
+    /// Ignoring the case of ASCII letters, also where the other case is outside ASCII (`ſ`, the Kelvin
+    /// sign): some readers take those for the same name.
+    IgnoreCase,
 }
 
 impl NameMatch {
     fn equal(self, one: &str, other: &str) -> bool {
         match self {
             Self::Exact => one == other,
-            Self::IgnoreAsciiCase => one.eq_ignore_ascii_case(other),
+            Self::IgnoreCase => one.eq_ignore_ascii_case(other) || (one.len() != other.len() && one.chars().map(fold_case).eq(other.chars().map(fold_case))),
         }
+    }
+}
+
+/// What `s` and `k` are to a reader that folds by Unicode, every other letter to one that folds by ASCII.
+const fn fold_case(character: char) -> char {
+    match character {
+        'ſ' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
     }
 }
 

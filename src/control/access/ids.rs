@@ -37,7 +37,7 @@ pub(super) fn id_in(scope: Option<&str>, code: &str) -> ScopedId {
 
 /// Whether a code is kept from roles that are made: in tokens a role of the default scope goes by its code alone.
 pub(super) fn is_reserved_for_roles(code: &str) -> bool {
-    code.eq_ignore_ascii_case(&administrator().code)
+    code.trim().eq_ignore_ascii_case(&administrator().code)
 }
 
 /// Gathers references that lead nowhere. The code is that of the first kind that is missing.

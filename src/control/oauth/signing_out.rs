@@ -102,7 +102,7 @@ mod tests {
         let user = authorize::Caller::find(&Identity::Opaque(digest), &snapshot.policies, now).unwrap();
         let world = Arc::new(World { snapshot: Arc::new(snapshot), ..World::default() });
         let (feature, request) = ("Identity/identity-tokens-invalidatetoken".to_owned(), RequestId("1".to_owned()));
-        let caller = Caller::new(Facts { user, world, token: None, by_personal_access_token: true, feature, request });
+        let caller = Caller::new(Facts { user, world, token: None, by_personal_access_token: true, feature, request, headers: http::HeaderMap::new() });
         let plane = empty().await;
         assert_eq!(invalidate(State(plane.clone()), caller).await.unwrap_err().status(), 400);
         assert!(plane.store.state().revocations.is_empty());

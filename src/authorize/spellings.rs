@@ -1,0 +1,129 @@
+//! Other spellings of a name that counts. An upstream, or a program before it, may read `X_Scope` as
+//! `X-Scope`, `sortBy[0]` as `sortBy` and a form in the body as parameters (threats §2, §3): whoever could
+//! be taken for a name that is bound, guarded or named by a policy, and is not it, is found here.
+
+use super::query::Query;
+use super::refusal::{Refusal, RefusalName};
+use crate::api_map::Operation;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+
+/// Whether these are two spellings of one header for a reader to whom `_`, `.` and `-` are the same.
+pub(super) fn is_alias(one: &str, other: &str) -> bool {
+    let fold = |byte: u8| if matches!(byte, b'_' | b'.') { b'-' } else { byte.to_ascii_lowercase() };
+    one.len() == other.len() && one != other && one.bytes().map(fold).eq(other.bytes().map(fold))
+}
+
+/// Refuses a header that could be taken for this one.
+///
+/// # Errors
+/// 400 with the header's name.
+pub(super) fn check_header(headers: &HeaderMap, name: &str) -> Result<(), Refusal> {
+    match headers.keys().find(|key| is_alias(key.as_str(), name)) {
+        Some(alias) => Err(refuse(format!("the header `{alias}` could be taken for `{name}`, which counts here"))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses parameters that could be taken for those that an operation binds, and forms in the body beside
+/// such parameters.
+///
+/// # Errors
+/// 400 with the parameter's name.
+pub(super) fn check_parameters(operation: &Operation, method: &str, query: &Query, headers: &HeaderMap) -> Result<(), Refusal> {
+    let may_not_have_a_form = operation.naming_parameters().next().is_some() || operation.reads() || matches!(method, "GET" | "HEAD" | "DELETE");
+    if may_not_have_a_form && let Some(form) = headers.get_all(CONTENT_TYPE).iter().find(|value| is_form(value)) {
+        return Err(refuse(format!("a body of {form:?} could be taken for parameters, which count here")));
+    }
+    for parameter in query.odd_names() {
+        let folded = folded(parameter);
+        let is_taken_for = |name: &&str| folded == **name || folded.is_empty();
+        if let Some(name) = operation.bound_parameters().find(is_taken_for) {
+            return Err(refuse(format!("the parameter {parameter:?} could be taken for `{name}`, which counts here")));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a parameter's name is its own and only spelling.
+pub(super) fn is_plain(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'$' | b'~' | b'*'))
+}
+
+/// What binders of lists and objects, and those that drop what cannot be seen, make of a parameter's name:
+/// nothing behind a `[` or `.`, no blanks around it, no invisible characters, no case.
+pub(super) fn folded(name: &str) -> String {
+    let name = name.split(['[', '.']).next().unwrap_or_default();
+    let visible: String = name.chars().filter(|character| is_visible(*character)).map(fold_case).collect();
+    visible.trim().to_owned()
+}
+
+/// The case of ASCII, and of the two characters outside it whose other case is in it: readers that fold by
+/// Unicode take them for `s` and `k`.
+pub(super) const fn fold_case(character: char) -> char {
+    match character {
+        'ſ' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    }
+}
+
+fn is_visible(character: char) -> bool {
+    !(character.is_control()
+        || matches!(character, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}'))
+}
+
+/// Whether a body of this type is a form, whose fields many readers mix with the parameters.
+fn is_form(content_type: &HeaderValue) -> bool {
+    let media_type = media_type(content_type);
+    media_type == b"application/x-www-form-urlencoded" || media_type.starts_with(b"multipart/")
+}
+
+/// The type and subtype in lower case, without parameters.
+pub(super) fn media_type(content_type: &HeaderValue) -> Vec<u8> {
+    let named = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    named.trim_ascii().to_ascii_lowercase()
+}
+
+fn refuse(reason: String) -> Refusal {
+    Refusal::new(RefusalName::InvalidRequest, "The request could be read in two ways.", reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_that_differ_in_their_separators_are_aliases() {
+        for (one, other) in [("x_scope", "x-scope"), ("x.scope", "x-scope"), ("x-scope", "x_scope")] {
+            assert!(is_alias(one, other), "{one} {other}");
+        }
+        for (one, other) in [("x-scope", "x-scope"), ("x-scopes", "x-scope"), ("xscope", "x-scope"), ("x-a", "x-b")] {
+            assert!(!is_alias(one, other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn names_are_folded_as_lenient_readers_fold_them() {
+        for odd in ["sortBy[]", "sortby[0]", "SORTBY.0", " sortBy", "sortBy\0", "\u{feff}sortBy", "ſortBy", "sort\u{200b}By", "sortBy[a][b]"] {
+            assert!(!is_plain(odd), "{odd:?}");
+            assert_eq!(folded(odd), "sortby", "{odd:?}");
+        }
+        assert_eq!((folded("[0]"), folded("sort By")), (String::new(), "sort by".to_owned()));
+        assert_eq!(folded("\u{212a}ey"), "key");
+        for plain in ["sortBy", "sort_by", "$filter", "a-b", ""] {
+            assert!(is_plain(plain), "{plain:?}");
+        }
+    }
+
+    #[test]
+    fn forms_are_known_by_their_types() {
+        for form in
+            ["application/x-www-form-urlencoded", "Application/X-WWW-Form-URLEncoded; charset=utf-8", "multipart/form-data; boundary=a", " multipart/mixed"]
+        {
+            assert!(is_form(&HeaderValue::try_from(form).unwrap()), "{form}");
+        }
+        for other in ["application/json", "text/plain", "application/octet-stream", ""] {
+            assert!(!is_form(&HeaderValue::try_from(other).unwrap()), "{other}");
+        }
+    }
+}
