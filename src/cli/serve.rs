@@ -1,7 +1,7 @@
 //! `doorward serve`: the data plane; and `doorward health`, which asks it whether it is ready.
 
 use crate::config::{Config, ServiceManager, process_environment};
-use crate::gateway::{End, Gateway};
+use crate::gateway::Gateway;
 use anyhow::{Context, Result, bail};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -42,9 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
         };
         let line = serde_json::json!({ "listening": gateway.listening() });
         writeln!(std::io::stdout(), "{line}")?;
-        if gateway.run_until(first, second).await == End::Followed {
-            tracing::info!("another process serves in the place of this one");
-        }
+        gateway.run_until(first, second).await;
         Ok(ExitCode::SUCCESS)
     });
     // A read that hangs, of a mount that is gone for one, must not keep a process that is told to end.

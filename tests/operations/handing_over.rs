@@ -1,11 +1,15 @@
 //! One process follows another under load, and no call is lost.
 
+use crate::life_cycle::{slow_upstream, waiting_client};
 use crate::process::{Process, Site};
 use crate::support::client::{Answer, request};
 use crate::support::load::{Heard, Load};
 use crate::support::upstream::{Upstream, ok};
+use crate::support::within;
 use crate::support::world::snapshot;
 use rustix::process::Signal;
+use std::sync::Arc;
+use tokio::sync::Notify;
 
 const CLIENTS: usize = 4;
 
@@ -53,7 +57,7 @@ impl Crowd {
 fn site(upstream: &Upstream) -> Site {
     let site = Site::ready(upstream.address, "");
     let text = std::fs::read_to_string(site.path("doorward.toml")).unwrap();
-    std::fs::write(site.path("doorward.toml"), format!("{text}[process]\nhand_over = {:?}\n", site.path("hand-over"))).unwrap();
+    std::fs::write(site.path("doorward.toml"), format!("{text}[process]\ngrace = \"1h\"\nhand_over = {:?}\n", site.path("hand-over"))).unwrap();
     site
 }
 
@@ -112,4 +116,55 @@ async fn a_process_that_does_not_become_ready_takes_nothing_over() {
         assert!(heard.status == 200 && heard.is_whole && matches!(heard.word.as_str(), "{}" | "ok\n"), "{heard:?}");
     }
     drop(next);
+}
+
+/// Waits until the process says this of itself.
+async fn hear(process: &Process, words: &str) {
+    within(async {
+        while !process.errors().contains(words) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// Two processes, of which the second has followed the first one while an answer of that was running.
+async fn followed(site: &Site) -> (Process, Process, crate::support::client::Client, Answer) {
+    let former = site.start().await;
+    site.readiness(200).await;
+    let (client, answer) = waiting_client(site).await;
+    let next = site.start().await;
+    hear(&former, "another process serves in the place of this one").await;
+    (former, next, client, answer)
+}
+
+#[tokio::test]
+async fn one_signal_to_a_process_that_was_followed_cuts_nothing() {
+    let told = Arc::new(Notify::new());
+    let upstream = slow_upstream(&told).await;
+    let site = site(&upstream);
+    let (former, _next, mut client, mut answer) = followed(&site).await;
+    former.tell(Signal::TERM);
+    hear(&former, "told to stop").await;
+    told.notify_one();
+    client.rest(&mut answer).await;
+    assert!(answer.is_whole && answer.text() == "abcd", "{answer:?}");
+    assert_eq!(former.end().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn two_signals_to_a_process_that_was_followed_cut_at_once() {
+    let told = Arc::new(Notify::new());
+    let upstream = slow_upstream(&told).await;
+    let site = site(&upstream);
+    let (former, mut next, mut client, mut answer) = followed(&site).await;
+    former.tell(Signal::TERM);
+    hear(&former, "told to stop").await;
+    former.tell(Signal::TERM);
+    client.rest(&mut answer).await;
+    assert!(!answer.is_whole, "{answer:?}");
+    assert_eq!(former.end().await.code(), Some(0));
+    // The next one was not meant.
+    assert!(!next.has_ended());
+    site.readiness(200).await;
 }
