@@ -125,7 +125,7 @@ pub(super) fn place(config: &Config, sockets: Sockets) -> Result<Option<HandOver
 }
 
 /// Takes the place of the process that serves, if there is one: from now on this is the one to be followed.
-pub(super) fn relieve(config: &Config, predecessor: Option<Predecessor>, hand_over: Option<&HandOver>) -> Result<(), GatewayError> {
+pub(super) fn relieve(config: &Config, predecessor: Option<Predecessor>, hand_over: Option<&mut HandOver>) -> Result<(), GatewayError> {
     let (Some(path), Some(hand_over)) = (&config.process.hand_over, hand_over) else { return Ok(()) };
     hand_over.begin().map_err(unusable(path))?;
     if let Some(Err(error)) = predecessor.map(Predecessor::relieve) {

@@ -199,7 +199,7 @@ impl Gateway {
         if let Some(address) = sockets.untaken().next().filter(|_| predecessor.is_none()) {
             return Err(GatewayError::Passed(address));
         }
-        let hand_over = farewell::place(&config, sockets)?;
+        let mut hand_over = farewell::place(&config, sockets)?;
         let wants_metadata = config.envoy.is_some() || config.forward_auth.is_some();
         let metadata = wants_metadata.then(|| settings::metadata(&config.proxy)).transpose()?;
         let maps = settings::maps(&config.api.maps)?;
@@ -244,7 +244,7 @@ impl Gateway {
             let admin = admin.clone();
             tasks.spawn(async move { supervisor.follow(admin, manager.watchdog).await });
         }
-        farewell::relieve(&config, predecessor, hand_over.as_ref())?;
+        farewell::relieve(&config, predecessor, hand_over.as_mut())?;
         Ok(Self { wiring, admin, process: config.process, serving, envoy, forward_auth, hand_over, supervisor, operators, tasks })
     }
 
