@@ -2,6 +2,7 @@
 
 use crate::config::{Config, ServiceManager, process_environment};
 use crate::gateway::Gateway;
+use crate::http_client::without_userinfo;
 use anyhow::{Context, Result, bail};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -102,8 +103,8 @@ pub(super) fn start_log() {
 
 /// Exit 0 when `/readyz` answers 200.
 pub(super) fn health(arguments: &HealthArguments) -> Result<ExitCode> {
-    let address = &arguments.address;
-    let mut stream = TcpStream::connect(address).with_context(|| format!("cannot reach the admin listener at `{address}`"))?;
+    let address = without_userinfo(&arguments.address);
+    let mut stream = TcpStream::connect(&arguments.address).with_context(|| format!("cannot reach the admin listener at `{address}`"))?;
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
     stream.write_all(format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
     let mut answer = String::new();

@@ -7,7 +7,7 @@ use crate::config::{self, Config};
 use crate::door::{Health, HealthSettings, Metadata, MetadataCache, MetadataCacheSettings, Probed, ServerTls, client_tls};
 use crate::envoy;
 use crate::forward_auth;
-use crate::http_client::{Authorities, HttpClient};
+use crate::http_client::{Authorities, HttpClient, without_userinfo};
 use crate::observe::{LogSettings, OnFull, PostSettings, Sink, When};
 #[cfg(feature = "pingora")]
 use crate::pingora as pingora_door;
@@ -153,7 +153,7 @@ fn upstreams(section: &config::Proxy) -> Result<Vec<UpstreamUrl>, GatewayError> 
 }
 
 fn upstream(url: &Uri, tls: Option<&Arc<ClientConfig>>) -> Result<UpstreamUrl, GatewayError> {
-    let unusable = || GatewayError::Upstream(url.to_string());
+    let unusable = || GatewayError::Upstream(without_userinfo(&url.to_string()).into_owned());
     let host = url.host().ok_or_else(unusable)?.to_owned();
     let port = url.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 });
     let name = || ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(|_| unusable());
