@@ -4,6 +4,7 @@
 use super::input;
 use crate::config::process_environment;
 use crate::http_client::{Ask, Authorities, HttpClient, without_userinfo};
+use crate::policy::OneLine;
 use anyhow::{Context, Result, anyhow, bail};
 use http::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use http::{StatusCode, Uri};
@@ -87,7 +88,7 @@ fn bearer(recorder: &Recorder) -> Result<Option<HeaderValue>> {
 
 fn print(out: &mut impl Write, record: &Value) -> std::io::Result<()> {
     for (what, text) in lines(record) {
-        writeln!(out, "{what}: {text}")?;
+        writeln!(out, "{what}: {}", OneLine(&text))?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ mod dashboards;
 mod deployment;
 mod handing_over;
 mod life_cycle;
+mod names;
 mod process;
 mod prometheus;
 mod secrets;
