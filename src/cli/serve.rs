@@ -37,9 +37,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let served = runtime.block_on(async {
         let (first, second) = told_twice()?;
         let mut first = pin!(first);
+        // A task of its own: a file that hangs as it is read must not keep a signal from being heard.
+        let mut start = tokio::spawn(Gateway::start_under(config, manager));
         let gateway = tokio::select! {
-            started = Gateway::start_under(config, manager) => started?,
-            () = &mut first => return Ok(ExitCode::SUCCESS),
+            started = &mut start => started??,
+            () = &mut first => {
+                start.abort();
+                return Ok(ExitCode::SUCCESS);
+            }
         };
         let line = serde_json::json!({ "listening": gateway.listening() });
         writeln!(std::io::stdout(), "{line}")?;

@@ -13,6 +13,7 @@
 mod dashboards;
 mod deployment;
 mod handing_over;
+mod hanging_files;
 mod life_cycle;
 mod names;
 mod process;
