@@ -161,12 +161,11 @@ fn upstream(url: &Uri, tls: Option<&Arc<ClientConfig>>) -> Result<UpstreamUrl, G
     Ok(UpstreamUrl { host, port, tls })
 }
 
-/// The certificates to serve with.
-pub(super) fn server_tls(section: &config::Proxy) -> Result<Option<ServerTls>, GatewayError> {
-    let Some(tls) = &section.tls else { return Ok(None) };
-    let (certificate, key) = (read(&tls.certificate)?, read(&tls.key)?);
-    let client_ca = tls.client_ca.as_deref().map(read).transpose()?;
-    Ok(Some(ServerTls::from_pem(&certificate, &key, client_ca.as_deref())?))
+/// Refuses an authority of upstreams that cannot be used, whether an upstream is asked by https or not.
+pub(super) fn require_authority(section: &config::Proxy) -> Result<(), GatewayError> {
+    let Some(path) = &section.upstream_ca else { return Ok(()) };
+    let unusable = |source| GatewayError::Certificates { key: "proxy.upstream_ca", path: path.clone(), source };
+    client_tls(Some(&read(path)?)).map(|_| ()).map_err(unusable)
 }
 
 /// The API maps, checked together.

@@ -10,6 +10,7 @@
     reason = "a test that meets the unexpected has failed"
 )]
 
+mod certificates;
 mod dashboards;
 mod deployment;
 mod handing_over;
