@@ -2,6 +2,7 @@
 //! one per line.
 
 mod check;
+mod checked_files;
 mod control;
 mod demo;
 mod diff;

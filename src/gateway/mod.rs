@@ -5,12 +5,14 @@
 mod certificates;
 mod engine;
 mod farewell;
+mod faults;
 mod hand_over;
 mod settings;
 mod sources;
 mod supervisor;
 
 pub use farewell::End;
+pub use faults::{Faults, faults};
 #[cfg(feature = "pingora")]
 pub use settings::pingora_settings;
 pub use settings::unavailable;

@@ -11,6 +11,7 @@
 )]
 
 mod certificates;
+mod checking;
 mod dashboards;
 mod deployment;
 mod handing_over;
