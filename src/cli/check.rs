@@ -1,14 +1,14 @@
 //! `doorward check`: everything that is wrong with a configuration, its API maps and its snapshot.
 
-use super::input;
+use super::{checked_files, input};
 use crate::api_map::ApiMap;
 use crate::cases::read_yaml;
 use crate::config::{Config, process_environment};
-use crate::gateway::unavailable;
+use crate::gateway::{faults, unavailable};
+use crate::policy::OneLine;
 use crate::snapshot::Snapshot;
 use crate::sources::SnapshotOrigin;
 use anyhow::Result;
-use jiff::Timestamp;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -39,10 +39,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     let mut errors = std::io::stderr().lock();
     for problem in &report.problems {
-        writeln!(errors, "error: {problem}")?;
+        writeln!(errors, "error: {}", OneLine(problem))?;
     }
     for remark in &report.remarks {
-        writeln!(out, "warning: {remark}")?;
+        writeln!(out, "warning: {}", OneLine(remark))?;
     }
     writeln!(out, "{} errors, {} warnings", report.problems.len(), report.remarks.len())?;
     Ok(if report.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -56,8 +56,15 @@ fn check(config: &Config, file: &Path, is_understood: &dyn Fn(&str) -> bool, rep
     let missing = config.missing_files().into_iter().filter(|problem| is_understood(problem.path.split('[').next().unwrap_or_default()));
     report.problems.extend(missing.map(|problem| problem.to_string()));
     report.problems.extend(unavailable(config).map(|what| format!("{}: {what} is not available in this version; remove it", file.display())));
+    let faults = faults(config);
+    report.problems.extend(faults.errors.iter().map(ToString::to_string));
+    report.remarks.extend(faults.warnings);
+    report.problems.extend(checked_files::key_sets(config));
     let map = if is_understood("api.maps") { check_maps(config, report) } else { None };
     let snapshot = if is_understood("snapshot.source") { check_snapshot(config, report) } else { None };
+    if let Some(candidate) = config.shadow.as_ref().and_then(|shadow| shadow.snapshot.as_ref()) {
+        check_origin("shadow.snapshot", candidate, report);
+    }
     if let Some(map) = map {
         let place = |finding: crate::api_map::Finding| format!("{}: {}", finding.place, finding.message);
         report.remarks.extend(map.findings().into_iter().map(place));
@@ -89,20 +96,17 @@ fn check_maps(config: &Config, report: &mut Report) -> Option<ApiMap> {
 }
 
 fn check_snapshot(config: &Config, report: &mut Report) -> Option<Snapshot> {
-    let path = match &config.snapshot.source {
-        SnapshotOrigin::File(path) => path,
-        _ => {
-            report.remarks.push("snapshot.source: comes over HTTP and is checked when it is loaded".to_owned());
-            return None;
+    let snapshot = check_origin("snapshot.source", &config.snapshot.source, report);
+    report.problems.extend(checked_files::signature(config, snapshot.as_ref().map(|(_, bytes)| bytes.as_slice())));
+    snapshot.map(|(snapshot, _)| snapshot)
+}
+
+fn check_origin(key: &str, origin: &SnapshotOrigin, report: &mut Report) -> Option<(Snapshot, Vec<u8>)> {
+    match origin {
+        SnapshotOrigin::File(path) => checked_files::snapshot(key, path).map_err(|problems| report.problems.extend(problems)).ok(),
+        SnapshotOrigin::Http(_) => {
+            report.remarks.push(format!("{key}: comes over HTTP and is checked when it is loaded"));
+            None
         }
-    };
-    let name = path.display();
-    match input::read(path) {
-        Err(error) => report.problems.push(format!("snapshot.source: {error:#}")),
-        Ok(bytes) => match Snapshot::load(&bytes, Timestamp::UNIX_EPOCH) {
-            Ok(snapshot) => return Some(snapshot),
-            Err(problems) => report.problems.extend(problems.iter().map(|problem| format!("{name}: {problem}"))),
-        },
     }
-    None
 }

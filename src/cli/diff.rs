@@ -2,7 +2,7 @@
 
 use super::input;
 use crate::api_map::ApiMap;
-use crate::policy::{Context, Dates, Interval, MetadataOf, NoHeaders, Policies, Question, RoleResource, RoleSource, ScopedId, Subject, User};
+use crate::policy::{Context, Dates, Interval, MetadataOf, NoHeaders, OneLine, Policies, Question, RoleResource, RoleSource, ScopedId, Subject, User};
 use anyhow::Result;
 use jiff::Timestamp;
 use std::borrow::Cow;
@@ -51,15 +51,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn print(out: &mut impl Write, id: &str, before: &Rights, after: &Rights) -> std::io::Result<()> {
+    let id = OneLine(id);
     for (right, detail) in after {
         match before.get(right) {
-            None => writeln!(out, "{id} gains {right}")?,
-            Some(old) if old != detail => writeln!(out, "{id} keeps {right}, but not as before")?,
+            None => writeln!(out, "{id} gains {}", OneLine(right))?,
+            Some(old) if old != detail => writeln!(out, "{id} keeps {}, but not as before", OneLine(right))?,
             Some(_) => {}
         }
     }
     for right in before.keys().filter(|right| !after.contains_key(*right)) {
-        writeln!(out, "{id} loses {right}")?;
+        writeln!(out, "{id} loses {}", OneLine(right))?;
     }
     Ok(())
 }

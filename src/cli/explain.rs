@@ -3,6 +3,7 @@
 use super::recorded::{self, Recorder};
 use super::{input, offline::OfflineCall};
 use crate::authorize::{ExplainedCall, SupposedCall, explain_call};
+use crate::policy::OneLine;
 use anyhow::{Result, anyhow};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
@@ -107,16 +108,20 @@ fn read_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
 fn print(out: &mut impl Write, report: &ExplainedCall) -> std::io::Result<()> {
     writeln!(out, "verdict: {} ({})", report.verdict, report.status)?;
     if let Some(refusal) = report.refusal {
-        writeln!(out, "refusal: {refusal}: {}", report.reason)?;
+        writeln!(out, "refusal: {refusal}: {}", OneLine(&report.reason))?;
     }
-    for (what, value) in [("operation", &report.operation), ("feature", &report.feature), ("answer", &report.answer)] {
+    for (what, value) in [("operation", &report.operation), ("feature", &report.feature)] {
         if let Some(value) = value {
-            writeln!(out, "{what}: {value}")?;
+            writeln!(out, "{what}: {}", OneLine(value))?;
         }
+    }
+    // A document, which may have lines of its own.
+    if let Some(answer) = &report.answer {
+        writeln!(out, "answer: {answer}")?;
     }
     for question in &report.questions {
         let id: Vec<String> = question.id.iter().map(|(part, value)| format!("{part}={}", value.as_deref().unwrap_or("unknown"))).collect();
-        writeln!(out, "\nasked: {} {} ({})", question.action, id.join(" "), question.known)?;
+        writeln!(out, "\nasked: {} {} ({})", OneLine(&question.action), OneLine(&id.join(" ")), question.known)?;
         writeln!(out, "{}", question.explanation)?;
     }
     Ok(())

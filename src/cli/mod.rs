@@ -2,6 +2,7 @@
 //! one per line.
 
 mod check;
+mod checked_files;
 mod control;
 mod demo;
 mod diff;
@@ -15,6 +16,7 @@ mod serve;
 mod test;
 mod token;
 
+use crate::policy::OneLine;
 use clap::{Parser, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
@@ -92,7 +94,10 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // Nobody is left to be told when standard error is gone.
-            let _ = writeln!(std::io::stderr(), "{}", told(&error));
+            let mut errors = std::io::stderr();
+            for line in told(&error).lines() {
+                let _ = writeln!(errors, "{}", OneLine(line));
+            }
             ExitCode::FAILURE
         }
     }

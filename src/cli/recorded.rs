@@ -3,7 +3,8 @@
 
 use super::input;
 use crate::config::process_environment;
-use crate::http_client::{Ask, Authorities, HttpClient};
+use crate::http_client::{Ask, Authorities, HttpClient, without_userinfo};
+use crate::policy::OneLine;
 use anyhow::{Context, Result, anyhow, bail};
 use http::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use http::{StatusCode, Uri};
@@ -24,7 +25,7 @@ pub(super) struct Recorder {
     admin: String,
     /// Instead of it the control plane, by its URL, such as `https://access.example`.
     #[arg(long, value_name = "URL", requires = "decision", conflicts_with = "admin")]
-    control: Option<Uri>,
+    control: Option<String>,
     /// The file with the bearer token towards the control plane; `-` is standard input.
     #[arg(long, value_name = "FILE", requires = "control")]
     token_file: Option<PathBuf>,
@@ -53,10 +54,11 @@ pub(super) fn run(recorder: &Recorder, id: &str, as_json: bool) -> Result<ExitCo
 
 fn asked(recorder: &Recorder, id: &str) -> Result<Value> {
     let (url, whom) = match &recorder.control {
-        Some(control) => (format!("{}/insights/api/access/{id}", control.to_string().trim_end_matches('/')), control.to_string()),
-        None => (format!("http://{}/decisions/{id}", recorder.admin), recorder.admin.clone()),
+        Some(control) => (format!("{}/insights/api/access/{id}", control.trim_end_matches('/')), without_userinfo(control)),
+        None => (format!("http://{}/decisions/{id}", recorder.admin), without_userinfo(&recorder.admin)),
     };
-    let mut ask = Ask::get(url.parse().with_context(|| format!("`{url}` is no URL"))?, WITHIN, LONGEST_RECORD);
+    let url: Uri = url.parse().with_context(|| format!("`{whom}` is no URL"))?;
+    let mut ask = Ask::get(url, WITHIN, LONGEST_RECORD);
     ask.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     ask.headers.extend(bearer(recorder)?.map(|bearer| (AUTHORIZATION, bearer)));
     let client = HttpClient::new(Authorities::Native)?;
@@ -86,7 +88,7 @@ fn bearer(recorder: &Recorder) -> Result<Option<HeaderValue>> {
 
 fn print(out: &mut impl Write, record: &Value) -> std::io::Result<()> {
     for (what, text) in lines(record) {
-        writeln!(out, "{what}: {text}")?;
+        writeln!(out, "{what}: {}", OneLine(&text))?;
     }
     Ok(())
 }

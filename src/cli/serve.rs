@@ -1,7 +1,8 @@
 //! `doorward serve`: the data plane; and `doorward health`, which asks it whether it is ready.
 
 use crate::config::{Config, ServiceManager, process_environment};
-use crate::gateway::{End, Gateway};
+use crate::gateway::Gateway;
+use crate::http_client::without_userinfo;
 use anyhow::{Context, Result, bail};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -36,15 +37,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let served = runtime.block_on(async {
         let (first, second) = told_twice()?;
         let mut first = pin!(first);
+        // A task of its own: a file that hangs as it is read must not keep a signal from being heard.
+        let mut start = tokio::spawn(Gateway::start_under(config, manager));
         let gateway = tokio::select! {
-            started = Gateway::start_under(config, manager) => started?,
-            () = &mut first => return Ok(ExitCode::SUCCESS),
+            started = &mut start => started??,
+            () = &mut first => {
+                start.abort();
+                return Ok(ExitCode::SUCCESS);
+            }
         };
         let line = serde_json::json!({ "listening": gateway.listening() });
         writeln!(std::io::stdout(), "{line}")?;
-        if gateway.run_until(first, second).await == End::Followed {
-            tracing::info!("another process serves in the place of this one");
-        }
+        gateway.run_until(first, second).await;
         Ok(ExitCode::SUCCESS)
     });
     // A read that hangs, of a mount that is gone for one, must not keep a process that is told to end.
@@ -104,8 +108,8 @@ pub(super) fn start_log() {
 
 /// Exit 0 when `/readyz` answers 200.
 pub(super) fn health(arguments: &HealthArguments) -> Result<ExitCode> {
-    let address = &arguments.address;
-    let mut stream = TcpStream::connect(address).with_context(|| format!("cannot reach the admin listener at `{address}`"))?;
+    let address = without_userinfo(&arguments.address);
+    let mut stream = TcpStream::connect(&arguments.address).with_context(|| format!("cannot reach the admin listener at `{address}`"))?;
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
     stream.write_all(format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
     let mut answer = String::new();

@@ -1,6 +1,7 @@
 //! `doorward test`: case files through the real pipeline.
 
 use crate::cases::{CaseFile, Outcome, run as run_file};
+use crate::policy::OneLine;
 use anyhow::{Result, anyhow};
 use serde_json::json;
 use std::io::Write;
@@ -52,5 +53,5 @@ fn print(out: &mut impl Write, as_json: bool, path: &Path, outcome: &Outcome) ->
     if outcome.mismatches.is_empty() {
         return Ok(());
     }
-    writeln!(out, "FAILED {}: {}: {}", path.display(), outcome.name, outcome.mismatches.join("; "))
+    writeln!(out, "FAILED {}: {}: {}", path.display(), OneLine(&outcome.name), OneLine(&outcome.mismatches.join("; ")))
 }

@@ -5,6 +5,7 @@ use crate::authorize::Identity;
 use crate::config::{Config, key_sets, process_environment};
 use crate::http_client::{Authorities, HttpClient};
 use crate::observe::clock;
+use crate::policy::OneLine;
 use crate::sources::{KeySets, Presented, Surroundings, Tokens};
 use crate::token::{Algorithm, Checks, Issuer, IssuerRules, KeySet, Unverified, VerifiedToken, verify, verify_signature};
 use anyhow::{Context, Result, bail};
@@ -59,8 +60,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let token = std::str::from_utf8(&line).map(|text| text.trim_end_matches(['\n', '\r']));
         let verdict = token.map_err(|_| "not text".to_owned()).and_then(&judge);
         match verdict {
-            Ok(user) => writeln!(out, "{}", format!("accepted {user}").trim_end())?,
-            Err(reason) => writeln!(out, "refused {reason}")?,
+            Ok(user) => writeln!(out, "{}", format!("accepted {}", OneLine(&user)).trim_end())?,
+            Err(reason) => writeln!(out, "refused {}", OneLine(&reason))?,
         }
         line.clear();
     }

@@ -5,6 +5,7 @@ use super::reader::{Reader, Section};
 use super::sections::key_origin;
 use super::values::{duration_or, some_duration_or, some_text, url};
 use super::{ConfigError, Problem};
+use crate::http_client::without_userinfo;
 use crate::sources::{IntrospectionSettings, Introspector, IssuerKeys, KeyHolder, KeyOrigin, KeySets, Surroundings};
 use crate::token::{self, Algorithm, IssuerRules, UserMatch};
 use http::{HeaderValue, Uri};
@@ -74,13 +75,22 @@ pub(super) fn read(root: &Section<'_>) -> Vec<Issuer> {
     let mut issuers: Vec<Issuer> = Vec::new();
     for section in sections {
         let rules = rules(&section);
+        if has_credentials(&rules.issuer) {
+            section.problem("issuer", "has credentials in it, write the name of the issuer as its tokens have it");
+        }
         if issuers.iter().any(|other| other.issuer.rules.issuer == rules.issuer) {
-            section.problem("issuer", format!("`{}` stands twice, remove one", rules.issuer));
+            section.problem("issuer", format!("`{}` stands twice, remove one", without_userinfo(&rules.issuer)));
         }
         issuers.extend(measured(&section, rules));
         section.finish();
     }
     issuers
+}
+
+/// Whether the name is a URL with credentials: names of issuers stand in logs, metrics and the status.
+fn has_credentials(issuer: &str) -> bool {
+    let authority = issuer.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+    authority.is_some_and(|authority| authority.contains('@'))
 }
 
 /// The rules of an issuer of a case file: its keys are those of `[[issuers]]`, none of them required

@@ -28,6 +28,7 @@ pub use sections::{Admin, Api, Engine, Envoy, ForwardAuth, HealthCheck, Limits, 
 use crate::snapshot;
 use reader::Reader;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::Path;
 use thiserror::Error;
 
@@ -176,6 +177,7 @@ impl Config {
         config
     }
 
+    /// No two doors can listen at one address, nor at all addresses and one of them.
     fn require_distinct_addresses(&self, root: &reader::Section<'_>) {
         let doors = [
             ("proxy.listen", Some(&self.proxy.listen)),
@@ -185,12 +187,22 @@ impl Config {
             ("control.listen", self.control.as_ref().map(|door| &door.listen)),
         ];
         let addresses = doors.iter().flat_map(|(key, listen)| listen.iter().flat_map(|addresses| addresses.iter()).map(move |address| (*key, *address)));
-        let mut taken: Vec<(&str, std::net::SocketAddr)> = Vec::new();
+        let mut taken: Vec<(&str, SocketAddr)> = Vec::new();
         for (key, address) in addresses {
-            match taken.iter().find(|(_, other)| *other == address && address.port() != 0) {
-                Some((other, _)) => root.problem(key, format!("`{address}` is taken by {other}, give another port")),
+            match taken.iter().find(|other| collide(**other, (key, address))) {
+                Some((other, same)) if *same == address => root.problem(key, format!("`{address}` is taken by {other}, give another port")),
+                Some((other, wider)) => root.problem(key, format!("`{address}` is taken by {other} with `{wider}`, give another port")),
                 None => taken.push((key, address)),
             }
         }
     }
+}
+
+/// Whether two listeners cannot be opened beside each other. Of the doors `[::]` takes the addresses of
+/// IPv6 alone; the control plane's takes those of IPv4 too.
+fn collide(one: (&str, SocketAddr), other: (&str, SocketAddr)) -> bool {
+    let takes = |(key, wide): (&str, SocketAddr), (_, narrow): (&str, SocketAddr)| {
+        wide.ip().is_unspecified() && (wide.is_ipv4() == narrow.is_ipv4() || (wide.is_ipv6() && key == "control.listen"))
+    };
+    one.1.port() != 0 && one.1.port() == other.1.port() && (one.1 == other.1 || takes(one, other) || takes(other, one))
 }

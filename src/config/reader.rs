@@ -3,6 +3,7 @@
 
 use super::environment::Environment;
 use super::{ConfigError, LateSecret, Problem, Secret};
+use crate::http_client::without_userinfo;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use toml::{Table, Value};
@@ -162,7 +163,10 @@ impl<'r> Section<'r> {
             Value::Array(values) => {
                 let (read, wrong): (Vec<_>, Vec<_>) = values.iter().map(|value| one(value, remedy, &parse)).partition(Result::is_ok);
                 let wrong: Vec<String> = wrong.into_iter().filter_map(Result::err).collect();
-                if wrong.is_empty() { Ok(read.into_iter().flatten().collect()) } else { Err(wrong.join("; ")) }
+                match wrong.as_slice() {
+                    [] => Ok(read.into_iter().flatten().collect()),
+                    _ => Err(whole_if_cut(values, remedy).unwrap_or_else(|| wrong.join("; "))),
+                }
             }
             value => one(value, remedy, &parse).map(|one| vec![one]),
         })
@@ -275,10 +279,17 @@ fn one<T>(value: &Value, remedy: &str, parse: &impl Fn(&str) -> Option<T>) -> Re
     value.as_str().and_then(parse).ok_or_else(|| format!("{} is not understood, {remedy}", shown(value)))
 }
 
-/// A value as it is quoted in a message.
+/// What is said of a list with an `@` in it. The comma between two elements may be one of a password, of
+/// which the first element would show a part: so the list is shown as one text.
+fn whole_if_cut(values: &[Value], remedy: &str) -> Option<String> {
+    let whole = values.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",");
+    whole.contains('@').then(|| format!("{} is not understood, {remedy}", shown(&Value::String(whole))))
+}
+
+/// A value as it is quoted in a message; what may be the password of a URL is left out.
 fn shown(value: &Value) -> String {
     match value {
-        Value::String(text) => format!("`{}`", text.escape_debug()),
+        Value::String(text) => format!("`{}`", without_userinfo(text).escape_debug()),
         Value::Array(_) => "an array".into(),
         Value::Table(_) => "a table".into(),
         value => format!("`{value}`"),

@@ -2,6 +2,8 @@
 
 use super::Problem;
 use super::reader::Section;
+use crate::http_client::without_userinfo;
+use std::borrow::Cow;
 use std::fmt;
 use toml::Value;
 
@@ -79,7 +81,7 @@ impl Source {
         match self {
             Self::File(path) => {
                 let text = std::fs::read_to_string(path);
-                let text = text.map_err(|error| ("file", format!("`{path}` cannot be read: {error}, write the path of the secret")))?;
+                let text = text.map_err(|error| ("file", format!("`{}` cannot be read: {error}, write the path of the secret", shown(path))))?;
                 some_secret("file", text.strip_suffix('\n').unwrap_or(&text))
             }
             Self::Variable(name) => {
@@ -88,6 +90,11 @@ impl Source {
             }
         }
     }
+}
+
+/// A path as it is; of a URL, which is none, not its password.
+fn shown(path: &str) -> Cow<'_, str> {
+    if path.contains("://") { without_userinfo(path) } else { Cow::Borrowed(path) }
 }
 
 fn some_secret(key: &'static str, text: &str) -> Result<Secret, (&'static str, String)> {

@@ -2,7 +2,8 @@
 
 use super::Secret;
 use super::reader::Section;
-use super::values::{duration_or, file_path, host_url, listen, network, path, request_target, snapshot_origin, some_duration_or, some_text, url};
+use super::values::{duration_or, file_path, host_url, listen, network, path, request_target, snapshot_origin, some_duration_or, url};
+use crate::http_client::without_userinfo;
 use crate::snapshot::DeniedStatus;
 use crate::sources::{KeyHolder, KeyOrigin, SnapshotOrigin, SnapshotSource, Surroundings};
 use http::Uri;
@@ -305,7 +306,7 @@ impl Api {
         }
         let prefix = section.text_or("strip_prefix", "");
         if !prefix.is_empty() && (!prefix.starts_with('/') || prefix.ends_with('/')) {
-            section.problem("strip_prefix", format!("`{prefix}` is no prefix of a path, write one such as \"/gateway\""));
+            section.problem("strip_prefix", format!("`{}` is no prefix of a path, write one such as \"/gateway\"", without_userinfo(&prefix)));
         }
         let api = Self {
             maps: maps.unwrap_or_else(|| vec!["config/api/lusid.yaml".into()]),
@@ -390,6 +391,6 @@ pub(super) fn key_origin(text: &str) -> Option<KeyOrigin> {
     }
     match text.strip_prefix("file:") {
         Some(path) => file_path(path).map(KeyOrigin::File),
-        None => some_text(text).map(|path| KeyOrigin::File(PathBuf::from(&*path))),
+        None => path(text).map(KeyOrigin::File),
     }
 }

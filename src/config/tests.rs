@@ -187,6 +187,13 @@ fn listen_takes_a_text_or_an_array_and_no_address_twice() {
     let config = parse("[proxy]\nlisten = '[::1]:0'\n[admin]\nlisten = []\n[envoy]\nlisten = ['127.0.0.1:1', '127.0.0.1:2']").unwrap();
     assert_eq!((config.proxy.listen.len(), config.admin.listen.len(), config.envoy.unwrap().listen.len()), (1, 0, 2));
     assert!(problem("[proxy]\nlisten = '127.0.0.1:9901'").contains("admin.listen: `127.0.0.1:9901` is taken by proxy.listen"));
+    assert!(problem("[proxy]\nlisten = ['127.0.0.2:1', '0.0.0.0:1']").contains("`0.0.0.0:1` is taken by proxy.listen with `127.0.0.2:1`"));
+    assert!(problem("[proxy]\nlisten = '[::]:1'\n[envoy]\nlisten = '[::1]:1'").contains("envoy.listen: `[::1]:1` is taken by proxy.listen with `[::]:1`"));
+    assert!(problem("[proxy]\nlisten = '127.0.0.1:1'\n[control]\nlisten = '[::]:1'").contains("control.listen: `[::]:1` is taken by proxy.listen"));
+    // Doors take all addresses of one family alone, and port 0 is another one each time.
+    for both in ["['0.0.0.0:1', '[::]:1']", "['0.0.0.0:1', '[::1]:1']", "['0.0.0.0:0', '127.0.0.1:0']", "['127.0.0.1:1', '127.0.0.2:1']"] {
+        parse(&format!("[proxy]\nlisten = {both}")).unwrap();
+    }
 }
 
 #[test]

@@ -72,13 +72,13 @@ pub(super) fn snapshot_origin(text: &str) -> Option<SnapshotOrigin> {
 
 /// What follows `file:`: a path, or `//` and an absolute path.
 pub(super) fn file_path(path: &str) -> Option<PathBuf> {
-    let path = path.strip_prefix("//").filter(|rest| rest.starts_with('/')).unwrap_or(path);
-    (!path.is_empty()).then(|| path.into())
+    let rest = path.strip_prefix("//").filter(|rest| rest.starts_with('/')).unwrap_or(path);
+    self::path(rest)
 }
 
-/// A path that is not empty.
+/// A path that is not empty. A URL is none: it would be shown as it is wherever the file is missed.
 pub(super) fn path(text: &str) -> Option<PathBuf> {
-    (!text.is_empty()).then(|| text.into())
+    (!text.is_empty() && !text.contains("://")).then(|| text.into())
 }
 
 /// A network, or the network of a single address.

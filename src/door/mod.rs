@@ -29,7 +29,7 @@ pub use seats::{Seat, Seats};
 pub use serving::{PARTING, Running, Serving};
 pub use shadow::Shadow;
 pub use sockets::Sockets;
-pub use tls::{ServerTls, TlsError, client_tls};
+pub use tls::{ServerTls, TlsError, client_tls, require_valid};
 
 use crate::observe::clock::WallClock;
 use crate::observe::{DecisionLog, Metrics};

@@ -2,13 +2,16 @@
 //! replaced while it serves; connections that stand keep theirs. It never skips a verification.
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls::{CertificateError, ClientConfig, RootCertStore, ServerConfig};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Why certificates could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -19,9 +22,18 @@ pub enum TlsError {
     /// The key file has no private key, or none that can be read.
     #[error("the private key is not PEM")]
     Key,
-    /// The authority for client certificates cannot be used.
-    #[error("the client authority cannot be used: {0}")]
-    ClientAuthority(String),
+    /// The file has no certificate at all.
+    #[error("there is no certificate in it")]
+    Empty,
+    /// The authorities that others must be signed by cannot be used.
+    #[error("the authority cannot be used: {0}")]
+    Authority(String),
+    /// The certificate has expired.
+    #[error("the certificate has expired")]
+    Expired,
+    /// The certificate is of a time to come.
+    #[error("the certificate is not valid yet")]
+    NotYetValid,
     /// Key and certificate do not fit, or rustls does not support them.
     #[error("the certificate cannot be used: {0}")]
     Unusable(#[from] rustls::Error),
@@ -47,12 +59,15 @@ impl ServerTls {
         Ok(Self { config: Arc::new(ArcSwap::from_pointee(config)) })
     }
 
-    /// Shows these from the next connection on; on an error the former ones stay.
+    /// Shows these from the next connection on; on an error the former ones stay. A certificate that is
+    /// not valid now replaces none.
     ///
     /// # Errors
-    /// As `from_pem`.
-    pub fn replace(&self, certificate: &[u8], key: &[u8], client_ca: Option<&[u8]>) -> Result<(), TlsError> {
-        self.config.store(Arc::new(server_config(certificate, key, client_ca)?));
+    /// As `from_pem`, and when the certificate is not valid at the time `now`.
+    pub fn replace(&self, certificate: &[u8], key: &[u8], client_ca: Option<&[u8]>, now: Timestamp) -> Result<(), TlsError> {
+        let config = server_config(certificate, key, client_ca)?;
+        require_valid(certificate, now)?;
+        self.config.store(Arc::new(config));
         Ok(())
     }
 
@@ -75,6 +90,9 @@ fn provider() -> Arc<CryptoProvider> {
 
 fn server_config(certificate: &[u8], key: &[u8], client_ca: Option<&[u8]>) -> Result<ServerConfig, TlsError> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate).collect::<Result<_, _>>().map_err(TlsError::Certificate)?;
+    if chain.is_empty() {
+        return Err(TlsError::Empty);
+    }
     let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::Key)?;
     let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let builder = match client_ca {
@@ -82,7 +100,7 @@ fn server_config(certificate: &[u8], key: &[u8], client_ca: Option<&[u8]>) -> Re
         Some(authority) => {
             let roots = roots_of(authority)?;
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
-            builder.with_client_cert_verifier(verifier.map_err(|error| TlsError::ClientAuthority(error.to_string()))?)
+            builder.with_client_cert_verifier(verifier.map_err(|error| TlsError::Authority(error.to_string()))?)
         }
     };
     let mut config = builder.with_single_cert(chain, key)?;
@@ -90,11 +108,29 @@ fn server_config(certificate: &[u8], key: &[u8], client_ca: Option<&[u8]>) -> Re
     Ok(config)
 }
 
+/// Whether a server may show the certificate at this time, by its own dates: those of the certificates
+/// behind it are its clients' concern.
+///
+/// # Errors
+/// When it has expired or is not valid yet, or there is none.
+pub fn require_valid(certificate: &[u8], now: Timestamp) -> Result<(), TlsError> {
+    let first = CertificateDer::from_pem_slice(certificate).map_err(TlsError::Certificate)?;
+    let parsed = ParsedCertificate::try_from(&first)?;
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(now.as_second()).unwrap_or_default()));
+    let algorithms = provider().signature_verification_algorithms.all;
+    // Its dates are looked at before its issuer is looked for, and there is none that would be found.
+    match verify_server_cert_signed_by_trust_anchor(&parsed, &RootCertStore::empty(), &[], now, algorithms) {
+        Err(rustls::Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. })) => Err(TlsError::Expired),
+        Err(rustls::Error::InvalidCertificate(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. })) => Err(TlsError::NotYetValid),
+        _ => Ok(()),
+    }
+}
+
 fn roots_of(authority: &[u8]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(authority) {
-        let certificate = certificate.map_err(|error| TlsError::ClientAuthority(error.to_string()))?;
-        roots.add(certificate).map_err(|error| TlsError::ClientAuthority(error.to_string()))?;
+        let certificate = certificate.map_err(|error| TlsError::Authority(error.to_string()))?;
+        roots.add(certificate).map_err(|error| TlsError::Authority(error.to_string()))?;
     }
     Ok(roots)
 }

@@ -8,6 +8,7 @@ use crate::door::Sockets;
 use std::future::{Future, pending};
 use std::net::TcpListener;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use tokio::sync::watch;
 
@@ -27,16 +28,20 @@ impl Gateway {
         self.run_until(shutdown, pending()).await
     }
 
-    /// The same; once it ends, what still runs is cut as soon as `cut` ends.
+    /// The same; what still runs is cut as soon as `cut` ends, which is awaited once the gateway was told
+    /// to end. One that is followed is not told by that: the shutdown is awaited all the same, and does
+    /// not lengthen the time that runs already.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>, cut: impl Future<Output = ()>) -> End {
         let Self { wiring, admin, process, serving, envoy, forward_auth, hand_over, supervisor, mut operators, mut tasks } = self;
+        let mut shutdown = pin!(shutdown);
         let end = tokio::select! {
-            () = shutdown => End::Told,
+            () = &mut shutdown => End::Told,
             () = followed(hand_over.as_ref()) => End::Followed,
         };
         let (hurry, hurried) = watch::channel(false);
         let finish = async {
             if end == End::Followed {
+                tracing::info!("another process serves in the place of this one, which finishes what runs");
                 // Its sockets are the other process's, which is not stopping. Who was let in is answered still.
                 operators.abort_all();
             } else {
@@ -72,6 +77,12 @@ impl Gateway {
             tokio::join!(proxy, envoy, forward_auth);
         };
         let hurrying = async {
+            if end == End::Followed {
+                // One word asks, two insist, here as elsewhere: whoever stops the old process once the
+                // next one serves does not mean to lose its calls.
+                shutdown.await;
+                tracing::info!("told to stop: what runs has the rest of the time to finish, the next signal cuts it");
+            }
             cut.await;
             hurry.send_replace(true);
             pending::<()>().await;
@@ -114,7 +125,7 @@ pub(super) fn place(config: &Config, sockets: Sockets) -> Result<Option<HandOver
 }
 
 /// Takes the place of the process that serves, if there is one: from now on this is the one to be followed.
-pub(super) fn relieve(config: &Config, predecessor: Option<Predecessor>, hand_over: Option<&HandOver>) -> Result<(), GatewayError> {
+pub(super) fn relieve(config: &Config, predecessor: Option<Predecessor>, hand_over: Option<&mut HandOver>) -> Result<(), GatewayError> {
     let (Some(path), Some(hand_over)) = (&config.process.hand_over, hand_over) else { return Ok(()) };
     hand_over.begin().map_err(unusable(path))?;
     if let Some(Err(error)) = predecessor.map(Predecessor::relieve) {

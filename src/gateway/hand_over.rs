@@ -12,7 +12,7 @@ use std::io::{Error, ErrorKind, IoSlice, IoSliceMut, Result, Write};
 use std::mem::MaybeUninit;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -40,8 +40,10 @@ pub(super) struct Predecessor {
 }
 
 impl Predecessor {
-    /// Asks at the socket for the sockets that listen; nothing if nobody is there.
+    /// Asks at the socket for the sockets that listen; nothing if nobody is there. What is there and is no
+    /// socket is an error, for it would be replaced.
     pub(super) fn find(path: &Path) -> Result<Option<(Self, Vec<TcpListener>)>> {
+        require_no_other(path)?;
         let stream = match UnixStream::connect(path) {
             Ok(stream) => stream,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => return Ok(None),
@@ -60,6 +62,16 @@ impl Predecessor {
     /// Says that its work is taken over.
     pub(super) fn relieve(mut self) -> Result<()> {
         self.stream.write_all(&[SERVING])
+    }
+}
+
+/// Fails where something is that is no socket. A link is none: it would be replaced, not what it leads to.
+pub(super) fn require_no_other(path: &Path) -> Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => Ok(()),
+        Ok(_) => Err(Error::new(ErrorKind::AlreadyExists, "what is there is no socket, remove it or write another path")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
@@ -88,26 +100,42 @@ pub(super) struct HandOver {
     path: PathBuf,
     /// Where the socket is made, to be moved to its place.
     made_at: PathBuf,
+    is_in_place: bool,
     kept: Vec<TcpListener>,
+}
+
+impl Drop for HandOver {
+    fn drop(&mut self) {
+        // In its place it stays: the next process puts its own there, or finds that nobody answers.
+        if !self.is_in_place {
+            let _ = std::fs::remove_file(&self.made_at);
+        }
+    }
 }
 
 impl HandOver {
     /// Makes the socket; it is not in its place yet, where that of another process may still be.
     pub(super) fn prepare(path: &Path, kept: Vec<TcpListener>) -> Result<Self> {
         let made_at = path.with_added_extension(std::process::id().to_string());
+        require_no_other(&made_at)?;
         // Of a process of the same number that ended long ago.
         match std::fs::remove_file(&made_at) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
         let listener = UnixListener::bind(&made_at)?;
-        std::fs::set_permissions(&made_at, Permissions::from_mode(0o600))?;
-        Ok(Self { listener, path: path.to_owned(), made_at, kept })
+        let made = Self { listener, path: path.to_owned(), made_at, is_in_place: false, kept };
+        std::fs::set_permissions(&made.made_at, Permissions::from_mode(0o600))?;
+        Ok(made)
     }
 
     /// Puts the socket in its place: from now on this process is the one that is followed.
-    pub(super) fn begin(&self) -> Result<()> {
-        std::fs::rename(&self.made_at, &self.path)
+    pub(super) fn begin(&mut self) -> Result<()> {
+        // It may have come since the start.
+        require_no_other(&self.path)?;
+        std::fs::rename(&self.made_at, &self.path)?;
+        self.is_in_place = true;
+        Ok(())
     }
 
     /// Ends once another process has taken over and serves.
@@ -168,6 +196,7 @@ fn send(stream: BorrowedFd<'_>, said: &[u8], listeners: &[TcpListener]) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
     use std::os::unix::net::UnixListener as StdUnixListener;
 
     fn here() -> (tempfile::TempDir, PathBuf) {
@@ -186,7 +215,7 @@ mod tests {
         let (_folder, path) = here();
         let kept: Vec<_> = (0..300).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let addresses: Vec<_> = kept.iter().map(|listener| listener.local_addr().unwrap()).collect();
-        let place = HandOver::prepare(&path, kept).unwrap();
+        let mut place = HandOver::prepare(&path, kept).unwrap();
         assert!(found(&path).await.unwrap().is_none());
         place.begin().unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -205,6 +234,64 @@ mod tests {
         std::net::TcpStream::connect(addresses[299]).unwrap();
         // The socket that is left behind belongs to nobody.
         assert!(found(&path).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_socket_is_neither_asked_nor_replaced() {
+        let (folder, path) = here();
+        std::fs::write(folder.path().join("else"), "kept").unwrap();
+        let mut place = HandOver::prepare(&path, Vec::new()).unwrap();
+        std::os::unix::fs::symlink("else", &path).unwrap();
+        for _ in 0..2 {
+            assert_eq!(found(&path).await.unwrap_err().kind(), ErrorKind::AlreadyExists);
+            assert_eq!(place.begin().unwrap_err().kind(), ErrorKind::AlreadyExists);
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "kept");
+            // Not a link any more, but a file.
+            std::fs::remove_file(&path).unwrap();
+            std::fs::write(&path, "kept").unwrap();
+        }
+        std::fs::remove_file(&path).unwrap();
+        place.begin().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_where_the_socket_is_to_be_made_is_not_removed() {
+        let (_folder, path) = here();
+        let made_at = path.with_added_extension(std::process::id().to_string());
+        std::fs::write(&made_at, "kept").unwrap();
+        assert!(HandOver::prepare(&path, Vec::new()).is_err());
+        assert_eq!(std::fs::read_to_string(&made_at).unwrap(), "kept");
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_never_came_into_its_place_leaves_nothing_behind() {
+        let (folder, path) = here();
+        drop(HandOver::prepare(&path, Vec::new()).unwrap());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let mut place = HandOver::prepare(&path, Vec::new()).unwrap();
+        place.begin().unwrap();
+        drop(place);
+        // Another process may have put its own there meanwhile.
+        assert!(path.exists());
+    }
+
+    #[tokio::test]
+    async fn one_that_asks_and_says_nothing_is_not_waited_for_longer_than_a_start_may_take() {
+        let (_folder, path) = here();
+        let mut place = HandOver::prepare(&path, vec![TcpListener::bind("127.0.0.1:0").unwrap()]).unwrap();
+        place.begin().unwrap();
+        let mut silent = UnixStream::connect(&path).unwrap();
+        let following = tokio::spawn(async move { place.followed().await });
+        let silent = tokio::task::spawn_blocking(move || silent.read_exact(&mut [0; 2]).map(|()| silent)).await.unwrap().unwrap();
+        // It was given the sockets, and its answer is awaited.
+        tokio::time::pause();
+        tokio::time::advance(READY_WITHIN).await;
+        tokio::time::resume();
+        let (predecessor, listeners) = found(&path).await.unwrap().unwrap();
+        assert_eq!(listeners.len(), 1);
+        predecessor.relieve().unwrap();
+        following.await.unwrap();
+        drop(silent);
     }
 
     #[tokio::test]

@@ -5,12 +5,14 @@
 mod certificates;
 mod engine;
 mod farewell;
+mod faults;
 mod hand_over;
 mod settings;
 mod sources;
 mod supervisor;
 
 pub use farewell::End;
+pub use faults::{Faults, faults};
 #[cfg(feature = "pingora")]
 pub use settings::pingora_settings;
 pub use settings::unavailable;
@@ -26,6 +28,7 @@ use crate::observe::{DecisionLog, DecisionLogError, Labels, Metrics, MetricsErro
 use crate::proxy::ProxyError;
 use crate::snapshot::{World, WorldStore};
 use crate::sources::Tokens;
+use certificates::Certificates;
 use engine::Bound;
 use hand_over::HandOver;
 use std::fmt;
@@ -72,7 +75,17 @@ pub enum GatewayError {
     /// An upstream's URL or name cannot be used.
     #[error("proxy.upstream: `{0}` cannot be reached by its name")]
     Upstream(String),
-    /// Certificates cannot be used.
+    /// A file of certificates cannot be used.
+    #[error("{key}: `{}`: {source}", path.display())]
+    Certificates {
+        /// The key that names it.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: TlsError,
+    },
+    /// The machine's own authorities cannot be used.
     #[error("proxy: {0}")]
     Tls(#[from] TlsError),
     /// The sources cannot ask over HTTP.
@@ -194,12 +207,14 @@ impl Gateway {
         settings::require_available(&config)?;
         let supervisor = manager.notify_socket.as_deref().map(Supervisor::at).transpose().map_err(GatewayError::ServiceManager)?.map(Arc::new);
         let (predecessor, mut sockets) = farewell::sockets(&config, manager.listeners)?;
-        let tls = settings::server_tls(&config.proxy)?;
-        let doors = Doors::bind(&config, tls.clone(), &mut sockets)?;
+        let certificates = config.proxy.tls.as_ref().map(Certificates::load).transpose()?;
+        settings::require_authority(&config.proxy)?;
+        let tls = certificates.as_ref().map(|certificates| certificates.shown.clone());
+        let doors = Doors::bind(&config, tls, &mut sockets)?;
         if let Some(address) = sockets.untaken().next().filter(|_| predecessor.is_none()) {
             return Err(GatewayError::Passed(address));
         }
-        let hand_over = farewell::place(&config, sockets)?;
+        let mut hand_over = farewell::place(&config, sockets)?;
         let wants_metadata = config.envoy.is_some() || config.forward_auth.is_some();
         let metadata = wants_metadata.then(|| settings::metadata(&config.proxy)).transpose()?;
         let maps = settings::maps(&config.api.maps)?;
@@ -211,8 +226,8 @@ impl Gateway {
 
         let mut tasks = JoinSet::new();
         let keys = sources::start(&config, &world, &metrics, &mut tasks)?;
-        if let (Some(tls), Some(paths)) = (tls, config.proxy.tls.clone()) {
-            tasks.spawn(certificates::keep_fresh(tls, paths));
+        if let Some(certificates) = certificates {
+            tasks.spawn(certificates.keep_fresh());
         }
         let shadow = sources::start_candidate(&config, &metrics, &mut tasks)?;
         let tokens = Arc::new(Tokens::new(Arc::clone(&keys), Arc::clone(&metrics) as _));
@@ -244,7 +259,7 @@ impl Gateway {
             let admin = admin.clone();
             tasks.spawn(async move { supervisor.follow(admin, manager.watchdog).await });
         }
-        farewell::relieve(&config, predecessor, hand_over.as_ref())?;
+        farewell::relieve(&config, predecessor, hand_over.as_mut())?;
         Ok(Self { wiring, admin, process: config.process, serving, envoy, forward_auth, hand_over, supervisor, operators, tasks })
     }
 

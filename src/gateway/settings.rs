@@ -7,7 +7,7 @@ use crate::config::{self, Config};
 use crate::door::{Health, HealthSettings, Metadata, MetadataCache, MetadataCacheSettings, Probed, ServerTls, client_tls};
 use crate::envoy;
 use crate::forward_auth;
-use crate::http_client::{Authorities, HttpClient};
+use crate::http_client::{Authorities, HttpClient, without_userinfo};
 use crate::observe::{LogSettings, OnFull, PostSettings, Sink, When};
 #[cfg(feature = "pingora")]
 use crate::pingora as pingora_door;
@@ -153,7 +153,7 @@ fn upstreams(section: &config::Proxy) -> Result<Vec<UpstreamUrl>, GatewayError> 
 }
 
 fn upstream(url: &Uri, tls: Option<&Arc<ClientConfig>>) -> Result<UpstreamUrl, GatewayError> {
-    let unusable = || GatewayError::Upstream(url.to_string());
+    let unusable = || GatewayError::Upstream(without_userinfo(&url.to_string()).into_owned());
     let host = url.host().ok_or_else(unusable)?.to_owned();
     let port = url.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 });
     let name = || ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(|_| unusable());
@@ -161,12 +161,11 @@ fn upstream(url: &Uri, tls: Option<&Arc<ClientConfig>>) -> Result<UpstreamUrl, G
     Ok(UpstreamUrl { host, port, tls })
 }
 
-/// The certificates to serve with.
-pub(super) fn server_tls(section: &config::Proxy) -> Result<Option<ServerTls>, GatewayError> {
-    let Some(tls) = &section.tls else { return Ok(None) };
-    let (certificate, key) = (read(&tls.certificate)?, read(&tls.key)?);
-    let client_ca = tls.client_ca.as_deref().map(read).transpose()?;
-    Ok(Some(ServerTls::from_pem(&certificate, &key, client_ca.as_deref())?))
+/// Refuses an authority of upstreams that cannot be used, whether an upstream is asked by https or not.
+pub(super) fn require_authority(section: &config::Proxy) -> Result<(), GatewayError> {
+    let Some(path) = &section.upstream_ca else { return Ok(()) };
+    let unusable = |source| GatewayError::Certificates { key: "proxy.upstream_ca", path: path.clone(), source };
+    client_tls(Some(&read(path)?)).map(|_| ()).map_err(unusable)
 }
 
 /// The API maps, checked together.

@@ -22,7 +22,7 @@ pub(super) enum Connection {
 impl Connection {
     pub(super) async fn open(url: &Uri, tls: &Arc<ClientConfig>) -> Result<Self, HttpError> {
         if !is_askable(url) {
-            return Err(HttpError::Url(url.to_string()));
+            return Err(HttpError::of_url(url));
         }
         let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let is_tls = url.scheme_str() == Some("https");
@@ -32,7 +32,7 @@ impl Connection {
         if !is_tls {
             return Ok(Self::Plain(stream));
         }
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| HttpError::Url(url.to_string()))?;
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| HttpError::of_url(url))?;
         let stream = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await?;
         Ok(Self::Tls(Box::new(stream)))
     }

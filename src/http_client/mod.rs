@@ -4,6 +4,7 @@
 
 mod connect;
 mod decode;
+mod userinfo;
 
 #[cfg(test)]
 pub(crate) mod test_server;
@@ -11,10 +12,12 @@ pub(crate) mod test_server;
 mod tests;
 
 pub use decode::decoded;
+pub use userinfo::without_userinfo;
 
 use bytes::{Bytes, BytesMut};
 use connect::Connection;
 use http::header::{CONNECTION, HOST, HeaderMap, HeaderValue};
+use http::uri::Authority;
 use http::{Method, Request, StatusCode, Uri};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
@@ -96,6 +99,13 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+impl HttpError {
+    /// Says that this URL cannot be asked; what may be a password in it is not shown.
+    fn of_url(url: &Uri) -> Self {
+        Self::Url(without_userinfo(&url.to_string()).into_owned())
+    }
+}
+
 impl Ask {
     /// A `GET` without headers of its own.
     #[must_use]
@@ -170,7 +180,7 @@ fn roots(authorities: Authorities<'_>) -> Result<RootCertStore, HttpError> {
 fn request(ask: Ask) -> Result<Request<Full<Bytes>>, HttpError> {
     let host = ask.url.authority().map(|authority| authority.as_str().to_owned()).unwrap_or_default();
     let target = ask.url.path_and_query().map_or("/", |target| target.as_str());
-    let unusable = || HttpError::Url(ask.url.to_string());
+    let unusable = || HttpError::of_url(&ask.url);
     let mut request = Request::new(Full::new(ask.body.clone()));
     *request.method_mut() = ask.method.clone();
     *request.uri_mut() = target.parse().map_err(|_| unusable())?;
@@ -197,9 +207,11 @@ async fn whole(body: hyper::body::Incoming, limit: usize) -> Result<Bytes, HttpE
     Ok(read.freeze())
 }
 
-/// Whether `url` is one that the client can ask: http or https, with a host, without credentials.
+/// Whether `url` is one that the client can ask: http or https, with a host, without credentials. What
+/// stands behind the host is a port, and not half of a password.
 #[must_use]
 pub fn is_askable(url: &Uri) -> bool {
     let scheme = matches!(url.scheme_str(), Some("http" | "https"));
-    scheme && url.host().is_some_and(|host| !host.is_empty()) && url.authority().is_some_and(|a| !a.as_str().contains('@'))
+    let is_host = |authority: &Authority| !authority.host().is_empty() && (authority.as_str() == authority.host() || authority.port_u16().is_some());
+    scheme && url.authority().is_some_and(|authority| is_host(authority) && !authority.as_str().contains('@'))
 }

@@ -131,3 +131,13 @@ async fn tls_is_verified_against_the_private_authority() {
     assert!(matches!(stranger.ask(ask).await.unwrap_err(), HttpError::Connect(_)));
     assert!(HttpClient::new(Authorities::Private(b"no certificate")).is_err());
 }
+
+#[test]
+fn only_a_host_and_a_port_are_asked() {
+    for url in ["http://a", "https://a:1/x?y=z@", "http://[::1]:1/"] {
+        assert!(is_askable(&url.parse().unwrap()), "{url}");
+    }
+    for url in ["http://user:pa/ss@a", "http://a:99999/", "http://user@a/", "ftp://a/", "/a"] {
+        assert!(!url.parse().is_ok_and(|url| is_askable(&url)), "{url}");
+    }
+}

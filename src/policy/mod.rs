@@ -21,6 +21,7 @@ mod for_dates;
 mod lookup;
 mod memory;
 mod metadata;
+mod one_line;
 mod policies;
 mod question;
 mod rights;
@@ -42,6 +43,7 @@ pub use documents::{
 };
 pub use explain::{CauseExplained, ConditionExplained, DecisionExplained, Explanation, Outcome, PolicyExplained, PolicyVerdict, RoleExplained, Truth, explain};
 pub use metadata::Metadata;
+pub use one_line::OneLine;
 pub use policies::{Policies, load};
 pub use question::{MetadataOf, Question};
 pub use rights::Rights;

@@ -15,7 +15,7 @@ use tokio::net::{TcpStream, UnixDatagram};
 use tokio::sync::Notify;
 
 /// An upstream whose answers to `/free` come to their end when told.
-async fn slow_upstream(told: &Arc<Notify>) -> Upstream {
+pub(crate) async fn slow_upstream(told: &Arc<Notify>) -> Upstream {
     let told = Arc::clone(told);
     Upstream::start(move |seen| match seen.line().contains("slow") {
         true => Reply::When(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nab".into(), Arc::clone(&told), b"cd".into()),
@@ -25,7 +25,7 @@ async fn slow_upstream(told: &Arc<Notify>) -> Upstream {
 }
 
 /// A client whose answer has begun and does not end.
-async fn waiting_client(site: &Site) -> (Client, crate::support::client::Answer) {
+pub(crate) async fn waiting_client(site: &Site) -> (Client, crate::support::client::Answer) {
     let mut client = Client::connect(site.proxy).await;
     client.send(request("GET", "/free?slow", "")).await;
     let head = client.head().await;

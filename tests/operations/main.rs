@@ -10,10 +10,14 @@
     reason = "a test that meets the unexpected has failed"
 )]
 
+mod certificates;
+mod checking;
 mod dashboards;
 mod deployment;
 mod handing_over;
+mod hanging_files;
 mod life_cycle;
+mod names;
 mod process;
 mod prometheus;
 mod secrets;

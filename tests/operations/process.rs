@@ -24,6 +24,37 @@ pub(crate) struct Process {
     errors: PathBuf,
 }
 
+/// What a command came to that has ended.
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) errors: String,
+}
+
+impl Said {
+    /// All that it said.
+    pub(crate) fn all(&self) -> String {
+        format!("{}{}", self.out, self.errors)
+    }
+}
+
+/// Runs a command to its end, which must come; one that serves instead is killed.
+pub(crate) async fn said(mut command: Command) -> Said {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, errors) = (folder.path().join("out"), folder.path().join("errors"));
+    let file = |path| std::fs::File::create(path).unwrap();
+    let child = command.stdout(file(&out)).stderr(file(&errors)).spawn().unwrap();
+    let code = Process { child, errors: errors.clone() }.end().await.code();
+    Said { code, out: std::fs::read_to_string(out).unwrap(), errors: std::fs::read_to_string(errors).unwrap() }
+}
+
+/// `doorward` with a configuration and these variables.
+pub(crate) fn doorward(command: &str, config: &Path, variables: &[(String, String)]) -> Command {
+    let mut doorward = Command::new(env!("CARGO_BIN_EXE_doorward"));
+    doorward.arg(command).arg("--config").arg(config).envs(variables.iter().cloned()).env("RUST_LOG", "trace");
+    doorward
+}
+
 /// An address that is free now, and that nobody else is told of.
 pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()

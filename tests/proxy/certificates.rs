@@ -1,31 +1,14 @@
 //! Certificates on disk that are renewed while the gateway serves.
 
-use crate::support::certificates::{Authority, authority, issue};
+use crate::support::certificates::{Authority, authority, connected, issue};
 use crate::support::client::Client;
 use crate::support::upstream::{Upstream, ok};
 use crate::support::within;
 use crate::support::world::{api_map, snapshot};
 use doorward::config::Config;
 use doorward::gateway::Gateway;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
-
-async fn connect(address: SocketAddr, trusted: &Authority) -> std::io::Result<TlsStream<TcpStream>> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(trusted.pem().as_bytes()).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = Arc::new(builder.with_root_certificates(roots).with_no_client_auth());
-    let stream = TcpStream::connect(address).await?;
-    within(TlsConnector::from(config).connect(ServerName::try_from("door.example").unwrap(), stream)).await
-}
 
 async fn gateway(folder: &Path, upstream: &Upstream) -> Gateway {
     let path = |name: &str| folder.join(name).display().to_string();
@@ -53,7 +36,7 @@ fn write(folder: &Path, (certificate, key): &(String, String)) {
 /// Waits until a new connection is shown a certificate of this authority.
 async fn shown(address: SocketAddr, by: &Authority) {
     within(async {
-        while connect(address, by).await.is_err() {
+        while connected(address, by).await.is_err() {
             tokio::task::yield_now().await;
         }
     })
@@ -68,11 +51,11 @@ async fn files_that_change_are_shown_and_files_that_are_no_pair_are_not() {
     write(folder.path(), &issue(&old, "door.example"));
     let gateway = gateway(folder.path(), &upstream).await;
     let address = gateway.listening().proxy[0];
-    let mut open = Client::over(connect(address, &old).await.unwrap());
+    let mut open = Client::over(connected(address, &old).await.unwrap());
     assert_eq!(open.get("/free").await.status, 200);
     write(folder.path(), &issue(&new, "door.example"));
     shown(address, &new).await;
-    assert!(connect(address, &old).await.is_err());
+    assert!(connected(address, &old).await.is_err());
     // The connection that stood goes on.
     assert_eq!(open.get("/free").await.status, 200);
     // A key that is another's, and a file that is none: looked at, and not shown.
@@ -80,7 +63,7 @@ async fn files_that_change_are_shown_and_files_that_are_no_pair_are_not() {
         write(folder.path(), &(certificate, key));
         let looked_at = doorward::observe::clock::monotonic();
         while looked_at.elapsed() < std::time::Duration::from_millis(1500) {
-            connect(address, &new).await.unwrap();
+            connected(address, &new).await.unwrap();
         }
     }
     write(folder.path(), &issue(&last, "door.example"));

@@ -139,10 +139,10 @@ async fn certificates_change_while_the_door_is_open() {
     let door = door(&upstream, &tls);
     let mut before = Client::over(connect(door.address, &old, &[], None).await.unwrap());
     assert_eq!(before.get("/free").await.status, 200);
-    assert!(tls.replace(b"nonsense", b"nonsense", None).is_err());
+    assert!(tls.replace(b"nonsense", b"nonsense", None, clock::now()).is_err());
     connect(door.address, &old, &[], None).await.unwrap();
     let (certificate, key) = issue(&new, "door.example");
-    tls.replace(certificate.as_bytes(), key.as_bytes(), None).unwrap();
+    tls.replace(certificate.as_bytes(), key.as_bytes(), None, clock::now()).unwrap();
     assert!(connect(door.address, &old, &[], None).await.is_err());
     connect(door.address, &new, &[], None).await.unwrap();
     assert_eq!(before.get("/free").await.status, 200);

@@ -1,5 +1,6 @@
 //! What is wrong with a document, and where.
 
+use super::super::OneLine;
 use std::fmt;
 
 /// One reason why a document is refused.
@@ -14,9 +15,9 @@ pub struct Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.path.is_empty() {
-            return f.write_str(&self.message);
+            return OneLine(&self.message).fmt(f);
         }
-        write!(f, "{}: {}", self.path, self.message)
+        write!(f, "{}: {}", OneLine(&self.path), OneLine(&self.message))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use super::super::OneLine;
 use super::{CauseExplained, ConditionExplained, Explanation, Outcome, PolicyExplained, PolicyVerdict, RoleExplained, Truth};
 
 /// Of the policies of a role that nearly matched, so many are told; the rest are counted.
@@ -23,8 +24,8 @@ impl Display for Explanation {
 
 impl Display for CauseExplained {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "role {}", self.role)?;
-        match (&self.policy, self.selector) {
+        write!(f, "role {}", OneLine(&self.role))?;
+        match (self.policy.as_deref().map(OneLine), self.selector) {
             (Some(policy), Some(selector)) => write!(f, ", policy {policy}, selectors[{selector}]"),
             (Some(policy), None) => write!(f, ", policy {policy}"),
             (None, _) => f.write_str(", which is built in and grants everything"),
@@ -38,12 +39,12 @@ impl Display for RoleExplained {
             Some(order) => write!(f, "{order}. ")?,
             None => f.write_str("-. ")?,
         }
-        write!(f, "{} {}", if self.is_user_role { "user-role" } else { "role" }, self.role)?;
+        write!(f, "{} {}", if self.is_user_role { "user-role" } else { "role" }, OneLine(&self.role))?;
         if let Some(index) = self.hierarchy_index {
             write!(f, " (index {index})")?;
         }
         if let Some(why_not) = &self.why_not {
-            return writeln!(f, " is not in force: {why_not}");
+            return writeln!(f, " is not in force: {}", OneLine(why_not));
         }
         let verb = match (&self.outcome, self.is_reached) {
             (Outcome::DeniedBy(_), true) => "denies",
@@ -77,10 +78,10 @@ impl RoleExplained {
 
 impl Display for PolicyExplained {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (grant, policy) = (self.grant, &self.policy);
+        let (grant, policy) = (self.grant, OneLine(&self.policy));
         match &self.verdict {
             PolicyVerdict::NearlyMatched { reason } => {
-                writeln!(f, "   {grant} {policy} nearly matches; {reason}")
+                writeln!(f, "   {grant} {policy} nearly matches; {}", OneLine(reason))
             }
             PolicyVerdict::Matched { .. } => {
                 writeln!(f, "   {grant} {policy} matches")?;
@@ -97,6 +98,6 @@ impl Display for ConditionExplained {
             Truth::False => "does not hold",
             Truth::Unknown => "is unknown",
         };
-        write!(f, "{} {word}: {}", self.what, self.why)
+        write!(f, "{} {word}: {}", self.what, OneLine(&self.why))
     }
 }
