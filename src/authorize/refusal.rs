@@ -3,6 +3,7 @@
 use super::call::DecisionId;
 use super::deciding::Deciding;
 use http::StatusCode;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Why a call, or an answer, is not let through. The variant's name is the problem's `name`, the
@@ -62,7 +63,7 @@ pub struct Refusal {
     /// The stable name.
     pub name: RefusalName,
     /// A sentence for the caller; it never names policies, roles or hidden values.
-    pub detail: &'static str,
+    pub detail: Cow<'static, str>,
     /// A sentence for the operator's log; it may name what the caller must not learn, never a secret.
     pub reason: String,
     /// What a 401 tells its caller.
@@ -125,8 +126,8 @@ impl RefusalName {
 impl Refusal {
     /// A refusal with the caller's sentence and the operator's reason.
     #[must_use]
-    pub fn new(name: RefusalName, detail: &'static str, reason: impl Into<String>) -> Self {
-        Self { name, detail, reason: reason.into(), challenge: Challenge::Bearer, deciding: None }
+    pub fn new(name: RefusalName, detail: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
+        Self { name, detail: detail.into(), reason: reason.into(), challenge: Challenge::Bearer, deciding: None }
     }
 
     /// The same, because the policies refused this question.

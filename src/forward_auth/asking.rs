@@ -3,6 +3,7 @@
 
 use super::Door;
 use crate::authorize::{Applications, Asking, BareQuestion, Caller, Refusal, RefusalName, RequestHeaders};
+use crate::json_filter::{Document, Limits};
 use crate::policy::{Dates, Interval};
 use crate::snapshot::World;
 use crate::sources::Presented;
@@ -11,10 +12,14 @@ use http::HeaderMap;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use jiff::Timestamp;
+use std::collections::HashSet;
 use tokio::time::timeout;
 
 /// The feature that AuthZEN's callers must hold (interfaces §10).
 const EVALUATE: [(&str, &str); 2] = [("scope", "Access"), ("code", "access-evaluate")];
+
+/// Brackets that may be open at once in a question.
+const DEPTH: usize = 64;
 
 /// The user that asks.
 ///
@@ -69,7 +74,29 @@ pub(super) async fn body(door: &Door, body: Incoming) -> Result<Bytes, Refusal> 
     }
 }
 
-/// A question that cannot be read; the sentence is for its author.
+/// Refuses a text in which a member stands twice: whoever reads the first of two asks another question than
+/// who reads the last.
+///
+/// # Errors
+/// 400 for such a text, and for one that is no JSON.
+pub(super) fn check_members(body: &[u8]) -> Result<(), Refusal> {
+    let document = Document::parse(body, Limits { item_bytes: body.len(), depth: DEPTH }).map_err(|error| unreadable(error.to_string()))?;
+    let mut open = vec![document.root()];
+    while let Some(node) = open.pop() {
+        let mut names = HashSet::new();
+        for (name, inside) in node.members() {
+            open.push(inside);
+            if !names.insert(name.clone()) {
+                return Err(unreadable(format!("the member `{name}` stands twice")));
+            }
+        }
+        open.extend(node.elements());
+    }
+    Ok(())
+}
+
+/// A question that cannot be read; the reason is for its author.
 pub(super) fn unreadable(reason: impl Into<String>) -> Refusal {
-    Refusal::new(RefusalName::InvalidRequest, "The request body is not what this operation takes.", reason)
+    let reason = reason.into();
+    Refusal::new(RefusalName::InvalidRequest, format!("The request body is not what this operation takes: {reason}."), reason)
 }

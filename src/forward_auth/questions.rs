@@ -2,7 +2,7 @@
 //! first, then the body is read, then the policies answer.
 
 use super::answering::{Answer, refused};
-use super::asking::{body, caller, require_evaluator, unreadable};
+use super::asking::{body, caller, check_members, require_evaluator, unreadable};
 use super::authzen::Sitting;
 use super::{Door, own_rights, verdict};
 use crate::authorize::{Applications, Asking, DecisionId, Refusal, RequestHeaders};
@@ -86,6 +86,7 @@ async fn ask(door: &Door, world: &World, id: DecisionId, questions: Questions, h
         require_evaluator(world, &caller, &head.headers, now)?;
     }
     let body = body(door, incoming).await?;
+    check_members(&body)?;
     let most = door.settings.questions;
     let sitting = Sitting { world, now, decision_id: id.to_string(), most };
     let told = match questions {

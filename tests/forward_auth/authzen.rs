@@ -206,6 +206,18 @@ async fn malformed_questions_are_refused_and_never_granted() {
         let answer = post(&site, EVALUATOR, "/access/v1/evaluation", &body).await;
         assert_eq!((answer.status, answer.problem().as_str()), (400, "InvalidRequest"), "{body}");
     }
+    let named = post(&site, EVALUATOR, "/access/v1/evaluation", &with("/resource/id", json!("US/"))).await;
+    assert!(named.text().contains("`resource.id` must be `scope/code`"), "{}", named.text());
+    for twice in [
+        good.to_string().replacen("\"code\":", "\"code\":\"bonus\",\"code\":", 1),
+        format!("{{\"evaluations\":[],\"evaluations\":[{good}]}}"),
+        format!("{{\"evaluations\":[{{\"action\":{{\"name\":\"Read\",\"name\":\"Any\"}}}}]}}"),
+    ] {
+        for path in ["/access/v1/evaluation", "/access/v1/evaluations", "/access/api/me"] {
+            let answer = post(&site, EVALUATOR, path, &twice).await;
+            assert_eq!(answer.status, 400, "{path} {twice}");
+        }
+    }
     let long = with("/subject/properties", json!("x".repeat(3000)));
     assert_eq!(post(&site, EVALUATOR, "/access/v1/evaluation", &long).await.problem(), "BodyTooLarge");
     let get = site.ask("/access/v1/evaluation", "").await;
