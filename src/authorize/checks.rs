@@ -106,11 +106,15 @@ fn ask_target(asker: &Asker<'_>, target: &Target) -> Result<Option<String>, Refu
         }
         TargetKind::Property { parameter } => {
             let inputs = asker.inputs;
-            let require = |key: &str| asker.require_property(&property(inputs, &target.activity, key));
+            // A text that is no plain key may be an expression of many: it is asked as a key that nobody knows.
+            let require = |key: &str| {
+                let key = is_plain_key(key).then_some(key);
+                asker.require_property(&PropertyQuestion { key, ..property(inputs, &target.activity, "") })
+            };
             // Upstreams that take a list in one parameter would read more keys than one.
             let require_all = |value: &str| {
-                require(value)?;
-                value.split(',').map(str::trim).filter(|key| *key != value).try_for_each(require)
+                asker.require_property(&property(inputs, &target.activity, value))?;
+                value.split(',').try_for_each(|key| require(key.trim()))
             };
             inputs.query.all(parameter).try_for_each(require_all).map_err(|question| denied_target(asker, target).because(question))?;
             Ok(None)
@@ -173,6 +177,11 @@ fn check_single_items(asker: &Asker<'_>, needs: &mut Vec<String>) -> Result<(), 
 /// A question about a property that the request names.
 fn property<'a>(inputs: &Inputs, activity: &'a str, key: &'a str) -> PropertyQuestion<'a> {
     PropertyQuestion { activity, entity: "PropertyValue", key: Some(key), effective: inputs.effective, as_at: inputs.as_at }
+}
+
+/// Whether a text names a property and says nothing else to whoever searches by it.
+fn is_plain_key(key: &str) -> bool {
+    key.chars().all(|character| character.is_alphanumeric() || "-_./~+@#$%&=".contains(character))
 }
 
 fn denied_target(asker: &Asker<'_>, target: &Target) -> Refusal {

@@ -170,3 +170,22 @@ pub(super) fn bound_headers(operation: &Operation) -> impl Iterator<Item = &str>
 pub(super) fn named_headers<'a>(policies: &'a Policies, operation: &'a Operation) -> impl Iterator<Item = &'a str> {
     policies.headers_named().chain(bound_headers(operation))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_authority_is_the_host_and_what_anybody_can_forge_is_unknown() {
+        let mut sent = HeaderMap::new();
+        for (name, value) in [("host", "a.example"), ("x-forwarded-for", "10.0.0.1"), ("doorward-user", "boss")] {
+            sent.insert(name, HeaderValueOf::from_static(value));
+        }
+        let names = || ["host", "x-forwarded-for", "doorward-user", "forwarded", "x-team"].into_iter();
+        let seen = |headers: &Headers| names().map(|name| format!("{:?}", headers.value(name))).collect::<Vec<_>>();
+        let both = Headers::keep(&sent, Some("b.example"), names());
+        assert_eq!(seen(&both), ["Text(\"a.example\")", "Unknown", "Unknown", "Unknown", "Absent"]);
+        let alone = Headers::keep(&HeaderMap::new(), Some("b.example"), names());
+        assert_eq!(seen(&alone), ["Text(\"b.example\")", "Unknown", "Unknown", "Unknown", "Absent"]);
+    }
+}

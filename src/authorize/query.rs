@@ -39,18 +39,15 @@ impl Query {
     /// Every text in which this parameter, or one that could be taken for it, may say something: its values,
     /// and names that are not plain.
     pub(super) fn texts<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let taken_for = move |odd: &&str| {
-            let folded = spellings::folded(odd);
-            folded == name || folded.is_empty()
-        };
-        let parameters = self.parameters.iter().filter(move |(known, _)| **known == *name || (!spellings::is_plain(known) && taken_for(&&**known)));
+        let counts = move |known: &str| known == name || (!spellings::is_plain(known) && spellings::is_taken_for(known, name));
+        let parameters = self.parameters.iter().filter(move |(known, _)| counts(known));
         let of_pair = |(known, value): &'a (Box<str>, Box<str>)| [Some(&**value), Some(&**known).filter(|known| !spellings::is_plain(known))];
         parameters.flat_map(of_pair).flatten()
     }
 
     /// Whether a reader who ends parameters at a `;`, too, would find this one there.
     pub(super) fn is_behind_semicolon(&self, name: &str) -> bool {
-        self.behind_semicolons.iter().any(|odd| spellings::folded(odd) == name)
+        self.behind_semicolons.iter().any(|odd| spellings::is_taken_for(odd, name))
     }
 
     /// Every value of a parameter whose name, in lower case, is `name`.

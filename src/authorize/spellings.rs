@@ -35,9 +35,7 @@ pub(super) fn check_parameters(operation: &Operation, method: &str, query: &Quer
         return Err(refuse(format!("a body of {form:?} could be taken for parameters, which count here")));
     }
     for parameter in query.odd_names() {
-        let folded = folded(parameter);
-        let is_taken_for = |name: &&str| folded == **name || folded.is_empty();
-        if let Some(name) = operation.bound_parameters().find(is_taken_for) {
+        if let Some(name) = operation.bound_parameters().find(|name| is_taken_for(parameter, name)) {
             return Err(refuse(format!("the parameter {parameter:?} could be taken for `{name}`, which counts here")));
         }
     }
@@ -49,9 +47,19 @@ pub(super) fn is_plain(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'$' | b'~' | b'*'))
 }
 
+/// Whether an odd name could be taken for a plain one in lower case; an index alone, for any.
+pub(super) fn is_taken_for(odd: &str, name: &str) -> bool {
+    folded(odd) == name || is_index(odd)
+}
+
+fn is_index(name: &str) -> bool {
+    let index = name.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    index.is_some_and(|(index, rest)| index.bytes().all(|byte| byte.is_ascii_alphanumeric()) && (rest.is_empty() || rest.starts_with(['[', '.'])))
+}
+
 /// What binders of lists and objects, and those that drop what cannot be seen, make of a parameter's name:
 /// nothing behind a `[` or `.`, no blanks around it, no invisible characters, no case.
-pub(super) fn folded(name: &str) -> String {
+fn folded(name: &str) -> String {
     let name = name.split(['[', '.']).next().unwrap_or_default();
     let visible: String = name.chars().filter(|character| is_visible(*character)).map(fold_case).collect();
     visible.trim().to_owned()
@@ -109,6 +117,7 @@ mod tests {
             assert_eq!(folded(odd), "sortby", "{odd:?}");
         }
         assert_eq!((folded("[0]"), folded("sort By")), (String::new(), "sort by".to_owned()));
+        assert!(is_taken_for("[0]", "key") && is_taken_for("[]", "key") && is_taken_for("[0].x", "key") && !is_taken_for("[](){}", "key"));
         assert_eq!(folded("\u{212a}ey"), "key");
         for plain in ["sortBy", "sort_by", "$filter", "a-b", ""] {
             assert!(is_plain(plain), "{plain:?}");

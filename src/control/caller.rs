@@ -287,6 +287,25 @@ pub(super) mod testing {
         })
     }
 
+    #[test]
+    fn a_policy_about_policies_sees_the_headers_of_the_request() {
+        let any = json!([{"matchAllSelectorDefinition": {"actions": [{"scope": "default", "activity": "Any", "entity": "Policy"}]}}]);
+        let outside = json!([{"ifRequestHeaderExpression": {"headerName": "X-Net", "operator": "EqualsCaseSensitive", "value": "external"}}]);
+        let role = |code: &str, rank: u32| json!({"id": {"code": code}, "roleHierarchyIndex": rank, "resource": {"policyIdRoleResource": {"policies": [{"code": code}]}}});
+        let user = json!({"id": "00u1", "login": "a@b.c", "type": "Personal", "status": "ACTIVE", "roles": [{"code": "no"}, {"code": "yes"}]});
+        let snapshot = json!({"schema": "doorward.snapshot/1", "revision": 1, "issuedAt": "2026-11-21T12:00:00Z", "users": [user], "roles": [role("no", 2), role("yes", 3)],
+            "policies": [{"id": {"code": "no"}, "grant": "Deny", "selectors": any, "if": outside}, {"id": {"code": "yes"}, "grant": "Allow", "selectors": any}]});
+        let policy: Policy = serde_json::from_value(json!({"id": {"scope": "default", "code": "abc"}, "grant": "Allow", "selectors": any,
+            "when": {"activate": "2020-01-01T00:00:00Z", "deactivate": "9999-12-31T23:59:59Z"}}))
+        .unwrap();
+        let may = |net: &'static str| {
+            let Ok(mut known) = Arc::try_unwrap(caller(&snapshot, "00u1").0) else { panic!("it is shared") };
+            known.facts.headers.insert("x-net", http::HeaderValue::from_static(net));
+            Caller(Arc::new(known)).require_policy(Activity::Update, &policy).is_ok()
+        };
+        assert_eq!([may("internal"), may("external")], [true, false]);
+    }
+
     /// An administrator called `00uadministrator00001`.
     pub(in crate::control) fn administrator() -> Caller {
         let user = json!({"id": "00uadministrator00001", "login": "owner@example.com", "type": "Personal", "status": "ACTIVE",

@@ -311,7 +311,8 @@ async fn messages_out_of_order_are_refused() {
         call.say(first).await;
         assert_eq!(call.refusal().await, invalid());
     }
-    for second in [Message::RequestHeaders(request("GET", "/free", &[], true)), piece(), Message::ResponseTrailers(HttpTrailers::default())] {
+    let behind_the_end = Message::RequestBody(HttpBody { body: b"[]".to_vec(), end_of_stream: true, ..HttpBody::default() });
+    for second in [Message::RequestHeaders(request("GET", "/free", &[], true)), behind_the_end, piece(), Message::ResponseTrailers(HttpTrailers::default())] {
         let mut call = Call::begin().await;
         call.get("/free").await;
         call.say(second).await;

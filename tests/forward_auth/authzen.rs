@@ -209,9 +209,9 @@ async fn malformed_questions_are_refused_and_never_granted() {
     let named = post(&site, EVALUATOR, "/access/v1/evaluation", &with("/resource/id", json!("US/"))).await;
     assert!(named.text().contains("`resource.id` must be `scope/code`"), "{}", named.text());
     for twice in [
-        good.to_string().replacen("\"code\":", "\"code\":\"bonus\",\"code\":", 1),
+        good.to_string().replacen("\"name\":", "\"name\":\"Any\",\"name\":", 1),
         format!("{{\"evaluations\":[],\"evaluations\":[{good}]}}"),
-        format!("{{\"evaluations\":[{{\"action\":{{\"name\":\"Read\",\"name\":\"Any\"}}}}]}}"),
+        r#"{"evaluations":[{"action":{"name":"Read","name":"Any"}}]}"#.to_owned(),
     ] {
         for path in ["/access/v1/evaluation", "/access/v1/evaluations", "/access/api/me"] {
             let answer = post(&site, EVALUATOR, path, &twice).await;

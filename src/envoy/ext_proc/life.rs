@@ -73,13 +73,18 @@ impl Life {
             Some(_) => return Err(Halt::Order("a call does not begin with its head")),
             None => return Ok(()),
         };
+        let mut is_over = shown.end_of_stream;
         let (admission, is_inspected) = self.admit(shown).await?;
         let modes = Modes::from(self.wire.protocol());
         loop {
             let reply = match self.wire.next().await? {
                 None => return Ok(()),
                 Some(Message::ResponseHeaders(shown)) => return answer::carry(self, admission, modes, shown).await,
-                Some(Message::RequestBody(piece)) if !is_inspected => reply::request_piece(piece.body, piece.end_of_stream, modes.request()),
+                Some(Message::RequestBody(_)) if is_over => return Err(Halt::Order("a body goes on behind the request's end")),
+                Some(Message::RequestBody(piece)) if !is_inspected => {
+                    is_over = piece.end_of_stream;
+                    reply::request_piece(piece.body, piece.end_of_stream, modes.request())
+                }
                 Some(Message::RequestBody(_)) => return Err(Halt::Order("a body comes twice")),
                 Some(Message::RequestHeaders(_)) => return Err(Halt::Order("a request comes twice")),
                 Some(_) => return Err(Halt::Order("an answer does not begin with its head")),
