@@ -5,7 +5,7 @@
 use bytes::{Buf, BufMut, Bytes};
 use prost::Message;
 use tonic::Status;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 /// A `CheckRequest`.
 #[derive(Clone, PartialEq, Message)]
@@ -176,6 +176,12 @@ impl AsRef<[u8]> for Written {
     }
 }
 
+/// What most questions and answers fit into; more is made room for. The default of 8 KiB each is memory that
+/// no processor still has at hand.
+const BUFFER_BYTES: usize = 2048;
+/// Tonic's own: one message is never cut.
+const YIELD_BYTES: usize = 32 * 1024;
+
 /// Reads questions, writes answers.
 #[derive(Clone, Copy)]
 pub(super) struct CheckCodec;
@@ -199,6 +205,10 @@ impl Encoder for CheckCodec {
     type Item = Written;
     type Error = Status;
 
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
+    }
+
     fn encode(&mut self, item: Written, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
         buffer.reserve(item.0.len());
         buffer.put_slice(&item.0);
@@ -209,6 +219,10 @@ impl Encoder for CheckCodec {
 impl Decoder for CheckCodec {
     type Item = Question;
     type Error = Status;
+
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
+    }
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Question>, Status> {
         let message = buffer.copy_to_bytes(buffer.remaining());
