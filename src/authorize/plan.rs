@@ -2,10 +2,11 @@
 //! what identifies the rights that the answer was made under (semantics §9, interfaces §6).
 
 use super::call::UpstreamMetadata;
-use super::inputs::Inputs;
+use super::inputs::{self, Inputs};
 use super::questions::{Asked, Asker, EntityQuestion, MetadataAt};
 use crate::api_map::{Answering, Facts, ItemRule, MetadataSource, ResponseRule};
-use crate::policy::{Dates, Interval, Rights};
+use crate::policy::{Dates, HeaderSource, HeaderValue, Interval, Rights};
+use sha2::{Digest, Sha256};
 
 /// The plan for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +85,27 @@ fn look(inputs: &Inputs) -> Option<(Rights, bool)> {
     let fetched = UpstreamMetadata::default();
     let asker = &Asker::new(inputs, inputs.operation()?, &fetched);
     let mut actions: Vec<(&str, &str)> = vec![("Read", "PropertyValue")];
+/// A digest of the headers that ids of the answer's items, or its policies, are taken from.
+pub(super) fn circumstances(inputs: &Inputs) -> Option<[u8; 32]> {
+    let mut names = inputs::named_headers(&inputs.world.snapshot.policies, inputs.operation()?).peekable();
+    if names.peek().is_none() {
+        return Some([0; 32]);
+    }
+    let mut hasher = Sha256::new();
+    for name in names {
+        let value = match inputs.headers.value(name) {
+            HeaderValue::Absent => continue,
+            HeaderValue::Unknown => return None,
+            HeaderValue::Text(text) => text,
+        };
+        for text in [name, value] {
+            hasher.update((text.len() as u64).to_le_bytes());
+            hasher.update(text);
+        }
+    }
+    Some(hasher.finalize().into())
+}
+
     if asker.operation.property_definition {
         actions.push(("Read", "PropertyDefinition"));
     }

@@ -1,7 +1,7 @@
 //! The answer's headers on their way to the client (interfaces §6).
 
 use super::admission::Admission;
-use super::etag;
+use super::etag::{self, Sealing};
 use super::request_headers::{DECISION_ID, HOP_BY_HOP, nominated};
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, LINK, UPGRADE, VARY,
@@ -85,8 +85,8 @@ fn is_shared(directive: &str) -> bool {
     ["public", "s-maxage", "private"].iter().any(|shared| name.eq_ignore_ascii_case(shared))
 }
 
-fn bind_etag(headers: &mut HeaderMap, rights: Option<u128>) {
-    let bound = headers.get(ETAG).zip(rights).and_then(|(tag, rights)| etag::bind(tag, rights));
+fn bind_etag(headers: &mut HeaderMap, sealing: Option<Sealing<'_>>) {
+    let bound = headers.get(ETAG).zip(sealing).and_then(|(tag, sealing)| etag::bind(tag, sealing));
     match bound {
         Some(tag) => {
             headers.insert(ETAG, tag);

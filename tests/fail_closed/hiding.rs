@@ -1,0 +1,62 @@
+//! What an answer still tells of an item that the caller may not see: its version, that it is there, how
+//! many there are of it (threats §5).
+
+use super::ask;
+use crate::support::client::{Answer, Client, request};
+use crate::support::door::Doorward;
+use crate::support::upstream::{Reply, Seen, Upstream, ok, said};
+use doorward::snapshot::DeniedStatus;
+
+const MINE: &str = "{\"id\":{\"scope\":\"US\",\"code\":\"mine\"}}";
+const HIDDEN: &str = "{\"id\":{\"scope\":\"EU\",\"code\":\"hidden\"}}";
+const FACTS: &str = "x-version: 17\r\nx-owner: someone\r\n";
+
+/// One item that the caller may see, one that he may not, both of the version 7; nothing else is there.
+fn items(seen: &Seen) -> Reply {
+    let (line, tag) = (seen.line(), "etag: \"7\"\r\n");
+    if seen.header("if-none-match").iter().any(|tags| tags.contains("\"7\"")) {
+        return Reply::Bytes(format!("HTTP/1.1 304 Not Modified\r\n{tag}\r\n").into_bytes());
+    }
+    match () {
+        () if line.contains("mine") => Reply::Bytes(said(&format!("{tag}{FACTS}"), MINE.as_bytes())),
+        () if line.contains("hidden") => Reply::Bytes(said(&format!("{tag}{FACTS}"), HIDDEN.as_bytes())),
+        () => {
+            let body = "{\"name\":\"PortfolioNotFound\",\"code\":109,\"detail\":\"There is no such portfolio.\"}";
+            let head = "HTTP/1.1 404 Not Found\r\nserver: api\r\nx-version: 0\r\ncontent-type: application/problem+json\r\ncache-control: max-age=9\r\n";
+            Reply::Bytes(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).into_bytes())
+        }
+    }
+}
+
+fn asking_for(target: &str, tag: &str) -> String {
+    request("GET", target, &format!("if-none-match: {tag}\r\n"))
+}
+
+#[tokio::test]
+async fn no_client_makes_a_tag_by_which_to_ask_for_the_version_of_a_hidden_item() {
+    let upstream = Upstream::start(items).await;
+    let door = Doorward::before(&upstream);
+    let mine = ask(&door, request("GET", "/api/held?mine", "")).await;
+    let tag = mine.header("etag").unwrap().to_owned();
+    // At its own target it is good, elsewhere and in other words it is not.
+    assert_eq!(ask(&door, asking_for("/api/held?mine", &tag)).await.status, 304);
+    assert_eq!(ask(&door, asking_for("/api/held?mine&x", &tag)).await.status, 200);
+    assert_eq!(ask(&door, asking_for("/api/held?hidden", &tag)).await.problem(), "AccessDenied");
+    for guess in ["\"7\"".to_owned(), tag.replace("-s-7\"", "-w-7\""), tag.replace("-s-7\"", "-s-6\"").replace("-s-6\"", "-s-07\"")] {
+        let guesses = format!("{guess}, {}", tag.replace("-s-7\"", "-s-6\""));
+        assert_eq!(ask(&door, asking_for("/api/held?hidden", &guesses)).await.problem(), "AccessDenied", "{guesses}");
+        assert_eq!(ask(&door, asking_for("/api/held?mine", &guesses)).await.status, 200, "{guesses}");
+    }
+    let came_up: Vec<Vec<String>> = upstream.seen().iter().map(|seen| seen.header("if-none-match")).filter(|tags| !tags.is_empty()).collect();
+    assert_eq!(came_up, [["\"7\"".to_owned()]]);
+}
+
+#[tokio::test]
+async fn a_tag_is_good_at_every_replica_with_the_same_snapshot() {
+    let upstream = Upstream::start(items).await;
+    let [one, other] = [Doorward::before(&upstream), Doorward::before(&upstream)];
+    let first = ask(&one, request("GET", "/api/held?mine", "")).await;
+    let tag = first.header("etag").unwrap();
+    let second = ask(&other, asking_for("/api/held?mine", tag)).await;
+    assert_eq!((second.status, second.header("etag")), (304, Some(tag)));
+}
