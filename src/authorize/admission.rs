@@ -117,7 +117,8 @@ impl Admission {
     /// what happens to the body.
     ///
     /// # Errors
-    /// 502 for an answer whose head already shows that it cannot be filtered.
+    /// 502 for an answer whose head already shows that it cannot be filtered; 404 for the upstream's own,
+    /// where a denied item is answered so, too.
     pub fn answer(self: Box<Self>, status: StatusCode, headers: &mut HeaderMap) -> Result<Answer, Refusal> {
         response_headers::edit(&self, headers);
         match (self.plan, self.inputs) {

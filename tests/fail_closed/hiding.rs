@@ -60,3 +60,30 @@ async fn a_tag_is_good_at_every_replica_with_the_same_snapshot() {
     let second = ask(&other, asking_for("/api/held?mine", tag)).await;
     assert_eq!((second.status, second.header("etag")), (304, Some(tag)));
 }
+
+/// An answer without what differs from call to call.
+fn alike(answer: &Answer) -> (String, String) {
+    let id = answer.header("doorward-decision-id").unwrap();
+    let without = |text: &str| text.replace(id, "ID");
+    let head: Vec<String> = answer.head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("date:")).map(without).collect();
+    (head.join("\n"), without(answer.text()))
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_answered_like_what_is_hidden_where_that_is_said_to_be_not_found() {
+    let upstream = Upstream::start(items).await;
+    let door = Doorward::planned(&[upstream.address], |plan| {
+        let mut settings = (*plan.world.settings).clone();
+        settings.denied_status = DeniedStatus::NotFound;
+        plan.world.settings = settings.into();
+    });
+    assert_eq!(ask(&door, request("GET", "/api/held?mine", "")).await.text(), MINE);
+    let hidden = ask(&door, request("GET", "/api/held?hidden", "")).await;
+    let absent = ask(&door, request("GET", "/api/held?absent", "")).await;
+    assert_eq!((hidden.status, hidden.problem().as_str()), (404, "NotFound"));
+    assert_eq!(alike(&absent), alike(&hidden));
+    // Of an item whose id the request tells, the hidden one was refused before the upstream was called.
+    let before = ask(&door, request("GET", "/api/portfolios/EU/hidden", "")).await;
+    let absent = ask(&door, request("GET", "/api/portfolios/US/absent", "")).await;
+    assert_eq!(alike(&absent), alike(&before));
+}
