@@ -185,6 +185,9 @@ fn ask_policies(call: &Call<'_>, inputs: Inputs, operation: &Operation, record: 
         Checked::Passed => {
             let plan = plan::plan(&asker);
             drop(asker);
+            if call.method == "HEAD" && plan == plan::Plan::Filter && plan::is_single_item_in_doubt(&asker) {
+                return Err(checks::unjudged_head(&inputs));
+            }
             Ok(Judged::Admitted(Box::new(inputs), plan))
         }
     }

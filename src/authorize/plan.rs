@@ -38,6 +38,16 @@ fn is_unrestricted(asker: &Asker<'_>) -> bool {
     })
 }
 
+/// Whether only the body of an answer to a read could tell that its single item may be seen. Where the
+/// request tells all of an item, it was asked about already.
+pub(super) fn is_single_item_in_doubt(asker: &Asker<'_>) -> bool {
+    asker.operation.reads()
+        && asker.operation.response.iter().any(|rule| match rule {
+            ResponseRule::Items { is_single: true, activity, item, facts } => !facts.pointers.is_empty() && !sees_all_items(asker, activity, item, facts),
+            _ => false,
+        })
+}
+
 /// Parts, dates and metadata that come from the item are unknown; what the policies grant then, they
 /// grant for every item.
 fn sees_all_items(asker: &Asker<'_>, activity: &str, item: &ItemRule, facts: &Facts) -> bool {
@@ -75,16 +85,6 @@ pub(super) fn rights(inputs: &Inputs) -> Option<u128> {
     (!depends).then_some(rights.digest ^ u128::from(inputs.world.maps.fingerprint()))
 }
 
-/// The same digest, whatever it depends on: for the comparison of two worlds at one time.
-pub(super) fn digest(inputs: &Inputs) -> Option<u128> {
-    look(inputs).map(|(rights, _)| rights.digest)
-}
-
-/// What the policies have to say about this answer, and whether its entities have metadata.
-fn look(inputs: &Inputs) -> Option<(Rights, bool)> {
-    let fetched = UpstreamMetadata::default();
-    let asker = &Asker::new(inputs, inputs.operation()?, &fetched);
-    let mut actions: Vec<(&str, &str)> = vec![("Read", "PropertyValue")];
 /// A digest of the headers that ids of the answer's items, or its policies, are taken from.
 pub(super) fn circumstances(inputs: &Inputs) -> Option<[u8; 32]> {
     let mut names = inputs::named_headers(&inputs.world.snapshot.policies, inputs.operation()?).peekable();
@@ -106,6 +106,16 @@ pub(super) fn circumstances(inputs: &Inputs) -> Option<[u8; 32]> {
     Some(hasher.finalize().into())
 }
 
+/// The same digest, whatever it depends on: for the comparison of two worlds at one time.
+pub(super) fn digest(inputs: &Inputs) -> Option<u128> {
+    look(inputs).map(|(rights, _)| rights.digest)
+}
+
+/// What the policies have to say about this answer, and whether its entities have metadata.
+fn look(inputs: &Inputs) -> Option<(Rights, bool)> {
+    let fetched = UpstreamMetadata::default();
+    let asker = &Asker::new(inputs, inputs.operation()?, &fetched);
+    let mut actions: Vec<(&str, &str)> = vec![("Read", "PropertyValue")];
     if asker.operation.property_definition {
         actions.push(("Read", "PropertyDefinition"));
     }

@@ -87,3 +87,23 @@ async fn what_is_not_there_is_answered_like_what_is_hidden_where_that_is_said_to
     let absent = ask(&door, request("GET", "/api/portfolios/US/absent", "")).await;
     assert_eq!(alike(&absent), alike(&before));
 }
+
+#[tokio::test]
+async fn a_head_of_a_single_item_tells_nothing_of_it() {
+    let upstream = Upstream::start(items).await;
+    for (denied_status, status) in [(DeniedStatus::Forbidden, 403), (DeniedStatus::NotFound, 404)] {
+        let door = Doorward::planned(&[upstream.address], |plan| {
+            let mut settings = (*plan.world.settings).clone();
+            settings.denied_status = denied_status;
+            plan.world.settings = settings.into();
+        });
+        let mut heads = Vec::new();
+        for target in ["/api/held?mine", "/api/held?hidden", "/api/held?absent", "/api/portfolios/US/mine", "/api/portfolios/EU/hidden"] {
+            let mut client = Client::connect(door.address).await;
+            client.send(request("HEAD", target, "")).await;
+            heads.push(alike(&client.head().await));
+        }
+        assert!(heads.iter().all(|head| *head == heads[0] && head.0.contains(&format!(" {status} "))), "{heads:?}");
+    }
+    assert!(upstream.seen().is_empty());
+}
