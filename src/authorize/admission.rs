@@ -120,7 +120,7 @@ impl Admission {
     /// 502 for an answer whose head already shows that it cannot be filtered; 404 for the upstream's own,
     /// where a denied item is answered so, too.
     pub fn answer(self: Box<Self>, status: StatusCode, headers: &mut HeaderMap) -> Result<Answer, Refusal> {
-        response_headers::edit(&self, headers);
+        response_headers::edit(&self, status, headers);
         match (self.plan, self.inputs) {
             (Plan::Filter, Some(inputs)) => Answer::filtered(*inputs, self.is_head, status, headers),
             _ => Ok(Answer::Pass),

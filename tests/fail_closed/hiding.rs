@@ -107,3 +107,39 @@ async fn a_head_of_a_single_item_tells_nothing_of_it() {
     }
     assert!(upstream.seen().is_empty());
 }
+
+#[tokio::test]
+async fn the_number_of_hidden_rows_is_in_no_white_space() {
+    let row = |scope: &str| format!("{{\"id\": {{\"scope\": \"{scope}\"}}}}");
+    let list = |scopes: &[&str]| format!("{{\"values\": [ {} ]}}", scopes.iter().map(|scope| row(scope)).collect::<Vec<_>>().join(" , "));
+    for scopes in [&["EU", "US", "EU", "EU"][..], &["US", "EU"], &["EU", "EU", "US"], &["US"]] {
+        let body = list(scopes);
+        let upstream = Upstream::start(move |_| ok(&body)).await;
+        let answer = ask(&Doorward::before(&upstream), request("GET", "/api/portfolios", "")).await;
+        assert_eq!(answer.text(), list(&["US"]), "{scopes:?}");
+    }
+}
+
+#[tokio::test]
+async fn headers_of_a_filtered_answer_tell_neither_numbers_nor_digests_nor_places() {
+    let telling = "X_Total_Count: 4\r\nX-Count: 4\r\nX-WP-Total: 4\r\nPagination: 4\r\nX-Total-Results: 4\r\nX-Content-Length: 4\r\nContent-SHA256: 4\r\n\
+                   Unencoded-Digest: 4\r\nServer-Timing: rows;desc=4\r\nOdata-Count: 4\r\nLocation: /4\r\nContent-Location: /4\r\nLast_Modified: 4\r\n";
+    let needed = "X-RateLimit-Remaining: 9\r\nX-Request-Id: r1\r\nRetry-After: 3\r\nX-Account-Id: a1\r\n";
+    let upstream = Upstream::start(move |seen| {
+        let body = if seen.line().starts_with("PUT") { MINE } else { "{\"values\":[]}" };
+        Reply::Bytes(said(&format!("{telling}{needed}"), body.as_bytes()))
+    })
+    .await;
+    let door = Doorward::before(&upstream);
+    let lines = |text: &'static str| text.lines().filter_map(|line| line.split_once(": "));
+    let read = ask(&door, request("GET", "/api/portfolios", "")).await;
+    let written = ask(&door, request("PUT", "/api/portfolios", &format!("content-length: {}\r\n", MINE.len())) + MINE).await;
+    for (name, value) in lines(needed) {
+        assert_eq!((read.header(name), written.header(name)), (Some(value), Some(value)), "{name}");
+    }
+    for (name, _) in lines(telling) {
+        assert_eq!(read.header(name), None, "{}", read.head);
+    }
+    // Where what was written is to be found is for the writer to know.
+    assert_eq!((written.header("location"), written.header("content-location")), (Some("/4"), Some("/4")), "{}", written.head);
+}
