@@ -6,17 +6,21 @@ use crate::api_map::ApiMap;
 use crate::policy::{Policies, Problem};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 /// Compiled policies with what is known of their source.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Snapshot {
     /// The policies, users and metadata.
     pub policies: Policies,
     /// When the source last confirmed that this is the newest, in milliseconds since 1970; 0 = never.
     confirmed_at: AtomicI64,
+    /// A digest of the document.
+    secret: [u8; 32],
 }
 
 /// What an answer says instead of a denied single item.
@@ -101,9 +105,17 @@ impl Snapshot {
     /// # Errors
     /// Every problem of the document; nothing of it is used then.
     pub fn load(json: &[u8], now: Timestamp) -> Result<Self, Vec<Problem>> {
-        let snapshot = Self { policies: crate::policy::load(json)?, confirmed_at: AtomicI64::new(0) };
+        let secret = Sha256::new_with_prefix("doorward.snapshot").chain_update(json).finalize().into();
+        let snapshot = Self { policies: crate::policy::load(json)?, confirmed_at: AtomicI64::new(0), secret };
         snapshot.confirm(now);
         Ok(snapshot)
+    }
+
+    /// What every process with the same snapshot knows, after a restart too, and no client: the document
+    /// holds all users, policies and digests of tokens.
+    #[must_use]
+    pub fn secret(&self) -> &[u8; 32] {
+        &self.secret
     }
 
     /// Notes that the source knows no newer snapshot at `now`.
@@ -127,6 +139,12 @@ impl Snapshot {
         let Some(allowed) = max_staleness else { return true };
         let age = now.as_millisecond().saturating_sub(self.confirmed_at.load(Ordering::Relaxed));
         u128::try_from(age).unwrap_or_default() <= allowed.as_millis()
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Snapshot").field("policies", &self.policies).field("confirmed_at", &self.confirmed_at).finish_non_exhaustive()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::answer::Answer;
 use super::call::{Call, DecisionId};
+use super::etag::Sealing;
 use super::inputs::Inputs;
 use super::plan::{self, Plan};
 use super::record::Record;
@@ -22,6 +23,8 @@ pub struct Admission {
     pub(super) inputs: Option<Box<Inputs>>,
     pub(super) plan: Plan,
     pub(super) is_head: bool,
+    /// Whether the method is one whose answers have validators (RFC 9110 §13.1.2).
+    is_get_or_head: bool,
     target: Box<str>,
     record: Option<Record>,
 }
@@ -35,6 +38,7 @@ impl Admission {
             inputs: Some(inputs),
             plan,
             is_head: call.method == "HEAD",
+            is_get_or_head: matches!(call.method, "GET" | "HEAD"),
             target: call.target.into(),
             record: Some(record),
         }
@@ -47,6 +51,7 @@ impl Admission {
             inputs: None,
             plan: Plan::Pass,
             is_head: call.method == "HEAD",
+            is_get_or_head: matches!(call.method, "GET" | "HEAD"),
             target: call.target.into(),
             record: Some(record),
         }
@@ -76,9 +81,12 @@ impl Admission {
         self.plan != Plan::Pass
     }
 
-    /// What names the rights that a filtered answer is made under.
-    pub(super) fn rights(&self) -> Option<u128> {
-        self.inputs.as_deref().and_then(plan::rights)
+    /// For what a validator of a filtered answer is good: this target, under these rights. A read by
+    /// another method has none, for its body says what is read.
+    pub(super) fn rights(&self) -> Option<Sealing<'_>> {
+        let inputs = self.inputs.as_deref().filter(|_| self.is_get_or_head || !self.reads())?;
+        let rights = plan::rights(inputs)?;
+        Some(Sealing { secret: self.world.snapshot.secret(), rights, target: &self.target, circumstances: plan::circumstances(inputs)? })
     }
 
     /// Whether the operation admits a WebSocket upgrade.
@@ -109,9 +117,10 @@ impl Admission {
     /// what happens to the body.
     ///
     /// # Errors
-    /// 502 for an answer whose head already shows that it cannot be filtered.
+    /// 502 for an answer whose head already shows that it cannot be filtered; 404 for the upstream's own,
+    /// where a denied item is answered so, too.
     pub fn answer(self: Box<Self>, status: StatusCode, headers: &mut HeaderMap) -> Result<Answer, Refusal> {
-        response_headers::edit(&self, headers);
+        response_headers::edit(&self, status, headers);
         match (self.plan, self.inputs) {
             (Plan::Filter, Some(inputs)) => Answer::filtered(*inputs, self.is_head, status, headers),
             _ => Ok(Answer::Pass),

@@ -10,6 +10,7 @@ use super::judge::{AnswerJudge, Memory};
 use super::refusal::{Refusal, RefusalName};
 use crate::api_map::ResponseRule;
 use crate::json_filter::{Filter, FilterError, Limits};
+use crate::snapshot::DeniedStatus;
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, HeaderMap};
 use std::sync::Arc;
@@ -91,6 +92,9 @@ impl Summary {
 impl Answer {
     /// The filter for an answer with this head.
     pub(super) fn filtered(inputs: Inputs, is_head: bool, status: StatusCode, headers: &mut HeaderMap) -> Result<Self, Refusal> {
+        if status == StatusCode::NOT_FOUND && hides_as_not_found(&inputs) {
+            return Err(denied_item(DeniedStatus::NotFound, "the upstream's own 404".to_owned()));
+        }
         if status == StatusCode::PARTIAL_CONTENT {
             return Err(unfilterable("a partial answer".to_owned()));
         }
@@ -124,6 +128,11 @@ impl Answer {
             bytes_out: 0,
         })))
     }
+}
+
+/// Whether a denied item is answered as if it were not there; then what is not there is answered alike.
+fn hides_as_not_found(inputs: &Inputs) -> bool {
+    inputs.world.settings.denied_status == DeniedStatus::NotFound && inputs.operation().is_some_and(crate::api_map::Operation::reads)
 }
 
 fn make_filter(inputs: &Inputs) -> Result<Filter, Refusal> {

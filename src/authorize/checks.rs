@@ -207,6 +207,12 @@ pub(super) fn denied_item(status: DeniedStatus, reason: String) -> Refusal {
     }
 }
 
+/// A `HEAD` of a single item that only its body could admit: it never comes, so whether the item is there,
+/// is hidden, or is not there, this is what is said.
+pub(super) fn unjudged_head(inputs: &Inputs) -> Refusal {
+    denied_item(inputs.world.settings.denied_status, "HEAD of a single item that only its body could admit".to_owned())
+}
+
 impl<'a> Asker<'a> {
     /// The entity of a rule.
     pub(super) fn entity(&self, index: usize) -> Option<&'a Entity> {

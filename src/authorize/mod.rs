@@ -30,6 +30,7 @@ mod record;
 mod refusal;
 mod request_headers;
 mod response_headers;
+mod revealing;
 mod spellings;
 mod target;
 mod trace;
@@ -185,6 +186,9 @@ fn ask_policies(call: &Call<'_>, inputs: Inputs, operation: &Operation, record: 
         Checked::Needs(targets) => Ok(Judged::Needs(Need::Metadata(targets))),
         Checked::Passed => {
             let plan = plan::plan(&asker);
+            if call.method == "HEAD" && plan == plan::Plan::Filter && plan::is_single_item_in_doubt(&asker) {
+                return Err(checks::unjudged_head(&inputs));
+            }
             drop(asker);
             Ok(Judged::Admitted(Box::new(inputs), plan))
         }

@@ -2,10 +2,11 @@
 //! what identifies the rights that the answer was made under (semantics §9, interfaces §6).
 
 use super::call::UpstreamMetadata;
-use super::inputs::Inputs;
+use super::inputs::{self, Inputs};
 use super::questions::{Asked, Asker, EntityQuestion, MetadataAt};
 use crate::api_map::{Answering, Facts, ItemRule, MetadataSource, ResponseRule};
-use crate::policy::{Dates, Interval, Rights};
+use crate::policy::{Dates, HeaderSource, HeaderValue, Interval, Rights};
+use sha2::{Digest, Sha256};
 
 /// The plan for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,16 @@ fn is_unrestricted(asker: &Asker<'_>) -> bool {
             sees_all_items(asker, activity, item, facts) && (item.properties.is_empty() || reads_all_properties(asker, as_at))
         }
     })
+}
+
+/// Whether only the body of an answer to a read could tell that its single item may be seen. Where the
+/// request tells all of an item, it was asked about already.
+pub(super) fn is_single_item_in_doubt(asker: &Asker<'_>) -> bool {
+    asker.operation.reads()
+        && asker.operation.response.iter().any(|rule| match rule {
+            ResponseRule::Items { is_single: true, activity, item, facts } => !facts.pointers.is_empty() && !sees_all_items(asker, activity, item, facts),
+            _ => false,
+        })
 }
 
 /// Parts, dates and metadata that come from the item are unknown; what the policies grant then, they
@@ -72,6 +83,27 @@ pub(super) fn rights(inputs: &Inputs) -> Option<u128> {
         || rights.uses_effective && is_now(inputs.effective)
         || rights.uses_as_at && is_now(inputs.as_at);
     (!depends).then_some(rights.digest ^ u128::from(inputs.world.maps.fingerprint()))
+}
+
+/// A digest of the headers that ids of the answer's items, or its policies, are taken from.
+pub(super) fn circumstances(inputs: &Inputs) -> Option<[u8; 32]> {
+    let mut names = inputs::named_headers(&inputs.world.snapshot.policies, inputs.operation()?).peekable();
+    if names.peek().is_none() {
+        return Some([0; 32]);
+    }
+    let mut hasher = Sha256::new();
+    for name in names {
+        let value = match inputs.headers.value(name) {
+            HeaderValue::Absent => continue,
+            HeaderValue::Unknown => return None,
+            HeaderValue::Text(text) => text,
+        };
+        for text in [name, value] {
+            hasher.update((text.len() as u64).to_le_bytes());
+            hasher.update(text);
+        }
+    }
+    Some(hasher.finalize().into())
 }
 
 /// The same digest, whatever it depends on: for the comparison of two worlds at one time.

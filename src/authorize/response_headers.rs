@@ -1,43 +1,35 @@
 //! The answer's headers on their way to the client (interfaces §6).
 
 use super::admission::Admission;
-use super::etag;
+use super::etag::{self, Sealing};
 use super::request_headers::{DECISION_ID, HOP_BY_HOP, nominated};
-use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, LINK, UPGRADE, VARY,
-};
+use super::revealing::is_revealing;
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONNECTION, ETAG, HeaderMap, HeaderName, HeaderValue, UPGRADE, VARY};
 
-/// What would speak of a body that the client does not get.
-const OF_THE_WHOLE: [HeaderName; 14] = [
-    CONTENT_LENGTH,
-    HeaderName::from_static("content-md5"),
-    HeaderName::from_static("digest"),
-    HeaderName::from_static("content-digest"),
-    HeaderName::from_static("repr-digest"),
-    HeaderName::from_static("x-total-count"),
-    HeaderName::from_static("total-count"),
-    HeaderName::from_static("x-total"),
-    HeaderName::from_static("x-total-pages"),
-    HeaderName::from_static("x-pagination"),
-    ACCEPT_RANGES,
-    CONTENT_RANGE,
-    LAST_MODIFIED,
-    LINK,
-];
-
-pub(super) fn edit(admission: &Admission, headers: &mut HeaderMap) {
+pub(super) fn edit(admission: &Admission, status: StatusCode, headers: &mut HeaderMap) {
     remove_hop_by_hop(headers, admission.is_upgrade());
     make_private(headers);
     if admission.is_filtered() {
-        for name in &OF_THE_WHOLE {
-            headers.remove(name);
-        }
+        remove_revealing(headers, admission.reads(), status);
         if headers.contains_key(ETAG) {
             bind_etag(headers, admission.rights());
         }
     }
     if let Ok(value) = HeaderValue::try_from(admission.decision_id.to_string()) {
         headers.insert(DECISION_ID, value);
+    }
+}
+
+/// What would speak of a body that the client does not get. Where a creation or a redirection leads is
+/// said; where what was read is to be found is not.
+fn remove_revealing(headers: &mut HeaderMap, is_read: bool, status: StatusCode) {
+    let leads_on = status.is_redirection() && status != StatusCode::NOT_MODIFIED;
+    let is_place = |name: &str| matches!(name, "content-location" | "content_location" | "content.location") || name == "location" && !leads_on;
+    let goes = |name: &&HeaderName| is_revealing(name.as_str()) || is_read && is_place(name.as_str());
+    let names: Vec<HeaderName> = headers.keys().filter(goes).cloned().collect();
+    for name in names {
+        headers.remove(name);
     }
 }
 
@@ -85,8 +77,8 @@ fn is_shared(directive: &str) -> bool {
     ["public", "s-maxage", "private"].iter().any(|shared| name.eq_ignore_ascii_case(shared))
 }
 
-fn bind_etag(headers: &mut HeaderMap, rights: Option<u128>) {
-    let bound = headers.get(ETAG).zip(rights).and_then(|(tag, rights)| etag::bind(tag, rights));
+fn bind_etag(headers: &mut HeaderMap, sealing: Option<Sealing<'_>>) {
+    let bound = headers.get(ETAG).zip(sealing).and_then(|(tag, sealing)| etag::bind(tag, sealing));
     match bound {
         Some(tag) => {
             headers.insert(ETAG, tag);

@@ -29,7 +29,8 @@ pub enum Progress {
 }
 
 /// Filters one JSON answer as it streams by (interfaces §6): kept bytes are the upstream's bytes, a
-/// removed item or member goes with one adjoining comma. Memory is bounded by the largest item.
+/// removed item or member goes with one adjoining comma and its white space, so that what is left looks as
+/// if it had never been there. Memory is bounded by the largest item.
 ///
 /// After an error every further call is an error; what was written by then never parses as a whole
 /// document, for its last byte is written by [`Filter::end`] alone.

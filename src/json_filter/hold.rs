@@ -5,6 +5,8 @@
 pub(super) struct Hold {
     held: Vec<u8>,
     holding: bool,
+    /// The blank before the first child of a container of which nothing was kept yet.
+    lead: Vec<u8>,
     /// The end of the document: its last byte and what follows, written when all is well.
     tail: Vec<u8>,
 }
@@ -26,7 +28,7 @@ pub(super) struct Cursor<'a> {
 impl Hold {
     /// With `everything`, all bytes are held from the first on.
     pub(super) fn new(everything: bool) -> Self {
-        Self { held: Vec::new(), holding: everything, tail: Vec::new() }
+        Self { held: Vec::new(), holding: everything, lead: Vec::new(), tail: Vec::new() }
     }
 
     pub(super) fn into_held(self) -> Vec<u8> {
@@ -70,6 +72,37 @@ impl<'a> Cursor<'a> {
         self.hold.holding = true;
         self.hold_at = index;
         self.shift = 0usize.wrapping_sub(index);
+    }
+
+    /// What is held waits apart, as the blank before whatever child is kept first, and what follows is held.
+    pub(super) fn set_lead_apart(&mut self) {
+        if self.hold.held.is_empty() {
+            self.put(self.from, self.hold_at);
+            self.hold.lead.extend_from_slice(self.bytes.get(self.hold_at..self.i).unwrap_or_default());
+            self.from = self.i;
+        } else {
+            self.gather();
+            self.hold.lead.append(&mut self.hold.held);
+        }
+        self.hold_from(self.i);
+    }
+
+    /// A first child is kept: the blank that waits goes before what is held.
+    pub(super) fn place_lead(&mut self) {
+        if self.hold.lead.is_empty() {
+            return;
+        }
+        if self.hold.held.is_empty() {
+            self.put(self.from, self.hold_at);
+            self.from = self.hold_at;
+        }
+        self.out.append(&mut self.hold.lead);
+    }
+
+    /// Nothing of a container was kept: what is held goes, and the blank that waits.
+    pub(super) fn drop_all(&mut self) {
+        self.drop_held(self.i);
+        self.hold.lead.clear();
     }
 
     /// A range of the held bytes, which must all have been read.
@@ -133,9 +166,9 @@ impl<'a> Cursor<'a> {
         self.from = index;
     }
 
-    /// All up to this index goes; nothing may be held.
-    pub(super) fn skip_to(&mut self, index: usize) {
-        self.from = index;
+    /// All up to the current byte goes; nothing may be held.
+    pub(super) fn skip(&mut self) {
+        self.from = self.i;
     }
 
     /// The document has ended: its last byte, or all of a bare value, waits.

@@ -57,6 +57,12 @@ pub(super) fn blank(bytes: &[u8], mut i: usize) -> usize {
     i
 }
 
+/// The index behind the last byte before `i` that is no white space.
+pub(super) fn blank_before(bytes: &[u8], i: usize) -> usize {
+    let before = bytes.get(..i).unwrap_or_default();
+    before.iter().rposition(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).map_or(0, |last| last + 1)
+}
+
 /// Starts the scalar whose first byte is `first`, at `i`.
 #[inline(always)]
 pub(super) fn scalar(bytes: &[u8], i: usize, first: u8) -> Scan {

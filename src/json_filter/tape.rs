@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::error::FilterError;
 use super::judge::{ItemVerdict, Judge, Property, RuleCounts};
+use super::scan;
 use super::spots::{ItemEnd, Kind, Refused, Spot, SpotId, Spots};
 use super::text::decode_lossy;
 
@@ -80,6 +81,8 @@ pub(super) struct Tape {
     /// Per rule, where the facts of the item around the current position begin.
     current: Vec<u32>,
     cuts: Vec<(usize, usize)>,
+    /// Behind the opening bracket of the container whose first children go in the last cut.
+    bracket: usize,
     /// Counts of the pass under way; they count only if nothing had to wait.
     tally: Vec<RuleCounts>,
 }
@@ -91,6 +94,7 @@ impl Tape {
             facts: Vec::new(),
             current: vec![0; rules],
             cuts: Vec::new(),
+            bracket: 0,
             tally: vec![RuleCounts::default(); rules],
         }
     }
@@ -204,7 +208,7 @@ impl Tape {
                 self.commit(counts);
                 return Ok(Outcome::Removed);
             } else {
-                self.cut(&node);
+                self.cut(&node, bytes);
                 at = node.next;
             }
         }
@@ -280,11 +284,27 @@ impl Tape {
         }
     }
 
-    /// With something kept before it a node goes with the comma before it, else with the one behind.
-    fn cut(&mut self, node: &Node) {
-        let kept_before = node.plain_before || self.nodes.get(node.parent as usize).is_some_and(|parent| parent.kept_any);
-        let (start, end) = if kept_before { (node.lead - 1, node.end) } else { (node.lead, node.separator) };
-        self.cuts.push((start as usize, end as usize));
+    /// With something kept before it a node goes with what parts it from there, else with what parts it
+    /// from the one behind, which then stands where the first stood. With nothing left no blank is left.
+    fn cut(&mut self, node: &Node, bytes: &[u8]) {
+        let (lead, separator) = (node.lead as usize, node.separator as usize);
+        if node.plain_before || self.nodes.get(node.parent as usize).is_some_and(|parent| parent.kept_any) {
+            return self.cuts.push((scan::blank_before(bytes, lead - 1), node.end as usize));
+        }
+        let begin = scan::blank(bytes, lead);
+        // Between children of different containers stands a bracket, so these are neighbours.
+        let follows = self.cuts.last().is_some_and(|last| last.1 == begin);
+        if !follows {
+            self.bracket = lead;
+            self.cuts.push((begin, begin));
+        }
+        let is_last = separator.checked_sub(1).and_then(|at| bytes.get(at)) != Some(&b',');
+        if let Some(last) = self.cuts.last_mut() {
+            last.1 = if is_last { separator } else { scan::blank(bytes, separator) };
+            if is_last {
+                last.0 = self.bracket;
+            }
+        }
     }
 
     fn commit(&mut self, counts: &mut [RuleCounts]) {

@@ -72,6 +72,7 @@ struct Frame {
 struct Child {
     spot: SpotId,
     node: NodeId,
+    /// Behind the comma or bracket before it (inside held values).
     lead: usize,
     name: (usize, usize),
     start: usize,
@@ -92,8 +93,6 @@ pub(super) struct Walker {
     unit: Option<(usize, Option<usize>)>,
     /// The value now being read is stripped, unheld.
     discard: bool,
-    /// What follows up to the next comma or bracket goes with the element removed before it.
-    swallow: bool,
     /// The root is a number or a word: its bytes wait until the end.
     bare_root: bool,
     base: u64,
@@ -113,7 +112,6 @@ impl Walker {
             scout,
             unit: None,
             discard: false,
-            swallow: false,
             bare_root: false,
             base: 0,
         }
@@ -240,8 +238,8 @@ impl Walker {
 
     /// Puts the end of a piece of input where it belongs.
     fn settle(&mut self, c: &mut Cursor<'_>) {
-        if self.discard || self.swallow {
-            c.skip_to(c.i);
+        if self.discard {
+            c.skip();
         }
         c.settle(self.bare_root);
     }

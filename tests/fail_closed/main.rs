@@ -18,6 +18,7 @@ mod bound_tokens;
 mod codings;
 mod framing;
 mod headers;
+mod hiding;
 mod payloads;
 mod smuggling;
 mod targets;

@@ -31,6 +31,35 @@ fn an_item_goes_with_one_adjoining_comma() {
     keep("{\"values\":[]}", &["a", "b", "c"]);
 }
 
+/// However many of four children are hidden, and which: it looks like a text that never had them.
+fn check_every_choice(open: &str, blanks: [&str; 3], child: impl Fn(&str) -> String, close: &str, plan: &Arc<FilterPlan>) {
+    const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+    let [first, comma, last] = blanks;
+    let text = |names: &[&str]| match names.iter().map(|name| child(name)).collect::<Vec<_>>().join(comma) {
+        none if none.is_empty() => format!("{open}{close}"),
+        children => format!("{open}{first}{children}{last}{close}"),
+    };
+    for choice in 0..16_usize {
+        let chosen = |is_hidden: usize| -> Vec<&'static str> { (0..4).filter(|at| choice >> at & 1 == is_hidden).map(|at| NAMES[at]).collect() };
+        check(&text(&NAMES), plan, &chosen(1), &text(&chosen(0)));
+    }
+}
+
+#[test]
+fn what_is_left_looks_as_if_the_removed_had_never_been_there() {
+    let properties = plan(vec![rule("/*", &[], &["/p"])], &[]);
+    let stripped = plan(vec![], &["/a", "/b", "/c", "/d"]);
+    for blanks in [["", ", ", ""], [" ", " , ", " "], ["\n  ", ",\n  ", "\n"], ["", " ,\t", "\r\n "], ["\t", ",", ""]] {
+        check_every_choice("{\"values\":[", blanks, |name| format!("{{ \"id\" : \"{name}\" }}"), "]}", &list());
+        check_every_choice("{\"values\":{", blanks, |name| format!("\"{name}\" : 1"), "}}", &list());
+        check_every_choice("[{\"p\":{", blanks, |name| format!("\"{name}\": [ ]"), "}}]", &properties);
+        check_every_choice("[{\"p\":[", blanks, |name| format!("{{\"key\":\"{name}\"}}"), "]}]", &properties);
+        let [first, comma, last] = blanks;
+        let shown = |names: &str| names.split(' ').map(|name| format!("\"{name}\":1")).collect::<Vec<_>>().join(comma);
+        check(&format!("{{{first}{}{last}}}", shown("a x b c y d")), &stripped, &[], &format!("{{{first}{}{last}}}", shown("x y")));
+    }
+}
+
 #[test]
 fn white_space_goes_with_what_is_removed_before_it() {
     let input = "{\"values\": [\n  {\"id\":\"a\"},\n  {\"id\":\"b\"},\n  {\"id\":\"c\"}\n]}";
@@ -45,7 +74,7 @@ fn a_star_over_an_object_makes_every_value_an_item_and_its_name_the_key() {
     let input = "{\"values\":{\"x\":{\"id\":\"a\"}, \"\\u0079\":{\"id\":\"b\"},\"x\":{\"id\":\"c\"}}}";
     check(input, &list(), &["b"], "{\"values\":{\"x\":{\"id\":\"a\"},\"x\":{\"id\":\"c\"}}}");
     check(input, &list(), &["y"], "{\"values\":{\"x\":{\"id\":\"a\"},\"x\":{\"id\":\"c\"}}}");
-    check(input, &list(), &["x"], "{\"values\":{ \"\\u0079\":{\"id\":\"b\"}}}");
+    check(input, &list(), &["x"], "{\"values\":{\"\\u0079\":{\"id\":\"b\"}}}");
 }
 
 #[test]
@@ -158,7 +187,7 @@ fn long_lists_are_cut_anywhere() {
             expected += &format!("{},\n", item(n));
         }
     }
-    let (input, expected) = (format!("{{\"values\":[{input}0]}}"), format!("{{\"values\":[\n{expected}0]}}"));
+    let (input, expected) = (format!("{{\"values\":[{input}0]}}"), format!("{{\"values\":[{expected}0]}}"));
     assert!(input.len() > 128 * 1024, "several pieces even if it comes whole");
     let plan = plan(vec![rule("/values/*", &["/id", "/n"], &[])], &[]);
     check(&input, &plan, &["a"], &expected);

@@ -227,31 +227,28 @@ impl<'a> Oracle<'a> {
         };
         let base = node.span().start;
         out.push_str(&text[..1]);
-        let (mut end, mut kept_any, mut swallow) = (1, false, false);
+        let (mut end, mut kept_any, is_empty) = (1, false, children.is_empty());
+        let mut first_blank = "";
         for (number, (step, child)) in children.into_iter().enumerate() {
-            let start = child.span().start - base;
-            let comma = if number == 0 { end } else { end + text[end..].find(',').unwrap() };
-            let behind = if number == 0 { end } else { comma + 1 };
+            let value = child.span().start - base;
+            let parting = text[end..value].find(|c: char| c != ',' && !c.is_ascii_whitespace());
+            let begin = if array { value } else { end + parting.unwrap() };
+            if number == 0 {
+                first_blank = &text[end..begin];
+            }
             path.push(step);
             let mut inside = String::new();
             let stays = self.node(child, path, Some(array), alive, judge, &mut inside);
             path.pop();
-            if !swallow {
-                out.push_str(&text[end..comma]);
-            }
-            if stays && kept_any {
-                out.push_str(&text[comma..start]);
-            } else if stays {
-                out.push_str(&text[behind..start]);
-            }
             if stays {
+                out.push_str(if kept_any { &text[end..begin] } else { first_blank });
+                out.push_str(&text[begin..value]);
                 out.push_str(&inside);
             }
             kept_any |= stays;
-            swallow = !kept_any;
             end = child.span().end - base;
         }
-        out.push_str(if swallow { &text[text.len() - 1..] } else { &text[end..] });
+        out.push_str(if kept_any || is_empty { &text[end..] } else { &text[text.len() - 1..] });
     }
 }
 

@@ -13,6 +13,9 @@ impl Walker {
     /// Reads a member from its opening quote on, as far as it goes in one go.
     #[inline]
     pub(super) fn member(&mut self, c: &mut Cursor<'_>, spots: &Spots) -> Result<(), FilterError> {
+        if self.unit.is_none() {
+            self.child_starts(c)?;
+        }
         self.child.name.0 = c.offset(c.i + 1);
         let Some(end) = scan::quick_text(c.bytes, c.i) else {
             let scanned = scan::text(c.bytes, c.i + 1);
@@ -79,11 +82,37 @@ impl Walker {
     /// Starts the next element of an array.
     #[inline]
     pub(super) fn element(&mut self, c: &mut Cursor<'_>, spots: &Spots, byte: u8) -> Result<(), FilterError> {
+        if self.unit.is_none() {
+            self.child_starts(c)?;
+        }
         if let Some(frame) = self.frames.last() {
             let to = spots.at(frame.spot).map_or(NOWHERE, |spot| spot.element(frame.index));
             self.child_is(c, spots, to)?;
         }
         self.value(c, spots, byte)
+    }
+
+    /// A child starts, outside of held values, with its name or its value. As long as nothing of its
+    /// container was kept it stands where the first child stood, so that nothing tells of those before it.
+    #[inline]
+    fn child_starts(&mut self, c: &mut Cursor<'_>) -> Result<(), FilterError> {
+        match self.frames.last() {
+            Some(frame) if !frame.kept_any && self.scout.is_none() => self.stands_first(c, frame.index == 0),
+            _ => Ok(()),
+        }
+    }
+
+    fn stands_first(&mut self, c: &mut Cursor<'_>, is_first: bool) -> Result<(), FilterError> {
+        if self.oversized(c) {
+            return Err(FilterError::ItemTooLarge);
+        }
+        if is_first {
+            c.set_lead_apart();
+        } else {
+            c.drop_held(c.i);
+            c.hold_from(c.i);
+        }
+        Ok(())
     }
 
     /// Notes where the coming value stands in the plan: outside of held values this settles
@@ -105,12 +134,21 @@ impl Walker {
             self.discard = true;
             self.child.spot = NOWHERE;
         } else {
+            self.first_is_placed(c);
             c.release();
-            if let Some(frame) = self.frames.last_mut() {
-                frame.kept_any = true;
-            }
         }
         Ok(())
+    }
+
+    /// A child is kept: the first of its container takes the place of the first there was.
+    #[inline]
+    pub(super) fn first_is_placed(&mut self, c: &mut Cursor<'_>) {
+        if let Some(frame) = self.frames.last_mut()
+            && !frame.kept_any
+        {
+            frame.kept_any = true;
+            c.place_lead();
+        }
     }
 
     /// Starts the value whose first byte is `byte`.

@@ -23,18 +23,18 @@ impl Walker {
             last: NO_NODE,
         });
         c.i += 1;
-        self.lead_begins(c, c.i);
+        self.gap_begins(c);
+        self.child.lead = c.offset(c.i);
         self.state = State::First;
         Ok(())
     }
 
-    /// What comes before the next child starts at `at`; outside of held values it waits for the child's fate.
+    /// What parts children begins here; outside of held values it waits for the fate of the next one.
     #[inline]
-    fn lead_begins(&mut self, c: &mut Cursor<'_>, at: usize) {
+    fn gap_begins(&mut self, c: &mut Cursor<'_>) {
         if self.unit.is_none() && self.scout.is_none() {
-            c.hold_from(at);
+            c.hold_from(c.i);
         }
-        self.child.lead = c.offset(c.i);
     }
 
     pub(super) fn close(&mut self, c: &mut Cursor<'_>, spots: &Spots) -> Result<(), FilterError> {
@@ -50,12 +50,12 @@ impl Walker {
             if self.oversized(c) {
                 return Err(FilterError::ItemTooLarge);
             }
-            c.release();
-            if self.swallow {
-                c.skip_to(c.i);
+            if frame.kept_any || matches!(self.state, State::First) {
+                c.release();
+            } else {
+                c.drop_all();
             }
         }
-        self.swallow = false;
         c.i += 1;
         self.child = Child { spot: frame.spot, node: frame.node, start: frame.start, ..self.child };
         self.value_ends(c, spots);
@@ -87,8 +87,7 @@ impl Walker {
         }
         if self.discard {
             self.discard = false;
-            c.skip_to(c.i);
-            self.removed();
+            c.skip();
         }
         if self.unit.is_some_and(|(depth, _)| depth == self.frames.len()) {
             self.state = State::Judge;
@@ -97,6 +96,8 @@ impl Walker {
             if self.scout.is_none() {
                 c.keep_tail(self.bare_root);
             }
+        } else {
+            self.gap_begins(c);
         }
     }
 
@@ -112,11 +113,6 @@ impl Walker {
         }
     }
 
-    /// An element went: with nothing kept before it, it takes what follows up to the comma along.
-    pub(super) fn removed(&mut self) {
-        self.swallow = self.frames.last().is_some_and(|frame| !frame.kept_any);
-    }
-
     #[inline]
     pub(super) fn after(&mut self, c: &mut Cursor<'_>, spots: &Spots, byte: u8) -> Result<(), FilterError> {
         let Some(frame) = self.frames.last_mut() else {
@@ -124,18 +120,13 @@ impl Walker {
         };
         match (byte, frame.array) {
             (b',', array) => {
-                let kept_any = frame.kept_any;
                 if self.unit.is_some() {
                     self.tape.separate(frame.last, c.offset(c.i + 1));
                     frame.last = NO_NODE;
                 }
                 frame.index += 1;
                 c.i += 1;
-                if self.swallow {
-                    c.skip_to(c.i);
-                    self.swallow = false;
-                }
-                self.lead_begins(c, if kept_any { c.i - 1 } else { c.i });
+                self.child.lead = c.offset(c.i);
                 self.state = if array { State::Value } else { State::Member };
                 match c.next_mark() {
                     Some(b'"') if !array => self.member(c, spots),
@@ -155,18 +146,14 @@ impl Walker {
         let held = c.complete();
         match self.tape.judge(company.spots, held, company.judge, company.counts)? {
             Outcome::Waiting => return Ok(false),
-            Outcome::Removed => {
-                c.drop_held(c.i);
-                self.removed();
-            }
+            Outcome::Removed => c.drop_held(c.i),
             Outcome::Kept => {
+                self.first_is_placed(c);
                 c.release_but(self.tape.cuts());
-                if let Some(frame) = self.frames.last_mut() {
-                    frame.kept_any = true;
-                }
             }
         }
         self.unit = None;
+        self.gap_begins(c);
         self.state = State::After;
         Ok(true)
     }
