@@ -5,6 +5,7 @@
 use super::query::Query;
 use super::refusal::{Refusal, RefusalName};
 use crate::api_map::Operation;
+use crate::json_filter::fold_case;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 /// Whether these are two spellings of one header for a reader to whom `_`, `.` and `-` are the same.
@@ -63,16 +64,6 @@ fn folded(name: &str) -> String {
     let name = name.split(['[', '.']).next().unwrap_or_default();
     let visible: String = name.chars().filter(|character| is_visible(*character)).map(fold_case).collect();
     visible.trim().to_owned()
-}
-
-/// The case of ASCII, and of the two characters outside it whose other case is in it: readers that fold by
-/// Unicode take them for `s` and `k`.
-pub(super) const fn fold_case(character: char) -> char {
-    match character {
-        'ſ' => 's',
-        '\u{212a}' => 'k',
-        other => other.to_ascii_lowercase(),
-    }
 }
 
 fn is_visible(character: char) -> bool {

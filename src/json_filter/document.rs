@@ -31,8 +31,10 @@ impl NameMatch {
     }
 }
 
-/// What `s` and `k` are to a reader that folds by Unicode, every other letter to one that folds by ASCII.
-const fn fold_case(character: char) -> char {
+/// The case of ASCII, and of the two characters outside it whose other case is in it: readers that fold by
+/// Unicode take them for `s` and `k`.
+#[must_use]
+pub const fn fold_case(character: char) -> char {
     match character {
         'ſ' => 's',
         '\u{212a}' => 'k',

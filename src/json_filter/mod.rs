@@ -23,7 +23,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-pub use document::{Document, Found, NameMatch, Node};
+pub use document::{Document, Found, NameMatch, Node, fold_case};
 pub use error::{DuplicateName, FilterError, PatternError};
 pub use filter::{Filter, Progress};
 pub use judge::{ItemVerdict, Judge, Property, RuleCounts};

@@ -6,6 +6,7 @@ mod body;
 mod reply;
 mod request;
 mod wire;
+mod written;
 
 use super::core::Shared;
 use super::head::Head;
@@ -26,7 +27,8 @@ use tonic::codegen::BoxFuture;
 use tonic::metadata::MetadataMap;
 use tonic::server::{Grpc, UnaryService};
 use tonic::{Request, Response, Status};
-use wire::{CheckCodec, Question, Written};
+use wire::{CheckCodec, Question};
+use written::Written;
 
 /// The one method of the service.
 pub(super) const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";

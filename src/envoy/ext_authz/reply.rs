@@ -2,7 +2,7 @@
 //! that of the field in Envoy's messages.
 
 use super::request::Received;
-use super::wire::Written;
+use super::written::Written;
 use crate::authorize::{Admission, DecisionId, Refusal, RequestEdits, is_lookalike};
 use crate::door::{Asked, DECISION_ID};
 use crate::envoy::head::OF_ENVOY;
