@@ -162,6 +162,9 @@ fn bind_conditions(admission: &Admission, edits: &mut RequestEdits, headers: &He
     for name in [IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_MATCH, IF_NONE_MATCH] {
         edits.remove(&name, headers);
     }
+    if !headers.contains_key(IF_NONE_MATCH) {
+        return;
+    }
     let rights = admission.rights();
     for tag in headers.get_all(IF_NONE_MATCH).iter().filter_map(|list| etag::unbind(list, rights?)) {
         edits.set(IF_NONE_MATCH, tag);

@@ -15,6 +15,8 @@ const MOST_DAYS: i64 = 3_700;
 
 /// The first instant of all.
 const FIRST: DateTime = DateTime::constant(1, 1, 1, 0, 0, 0, 0);
+/// More days than there are.
+const EVERY_DAY: i64 = 3_700_000;
 
 /// One entry of `for`.
 pub(super) fn holds(entry: &ForSpec, grant: Grant, question: &Question<'_>, now: Instant) -> Finding {
@@ -198,7 +200,11 @@ fn is_weekend(day: Date) -> bool {
 
 /// The first day of all is a Monday and the last a Friday, so that business days never run against an end.
 pub(super) fn plus(start: DateTime, duration: SignedDuration) -> DateTime {
-    within_the_years(start.saturating_add(duration))
+    const DAY: i64 = 86_400;
+    // By days first: jiff takes a duration that is longer than from 1970 to the last day for one without end.
+    let days = (duration.as_secs() / DAY).clamp(-EVERY_DAY, EVERY_DAY);
+    let rest = SignedDuration::new(duration.as_secs() % DAY, duration.subsec_nanos());
+    within_the_years(start.saturating_add(Span::new().days(days)).saturating_add(rest))
 }
 
 /// The last instant of jiff's is ours; its first lies further back.
@@ -215,4 +221,22 @@ pub(super) fn civil(instant: Instant) -> DateTime {
     let (day, nanos) = instant.day_and_nanos();
     let since_midnight = SignedDuration::from_nanos(i64::try_from(nanos).unwrap_or(0));
     date(day).at(0, 0, 0, 0).saturating_add(since_midnight)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_move_of_thousands_of_years_ends_where_it_ends() {
+        let (first, last) = (DateTime::constant(1, 1, 2, 3, 4, 5, 0), DateTime::constant(9999, 12, 1, 3, 4, 5, 0));
+        for (start, days, expected) in
+            [(first, 3_000_000, "8214-09-23T03:04:05"), (first, 2_932_897, "8031-01-02T03:04:05"), (last, -3_000_000, "1786-03-12T03:04:05")]
+        {
+            assert_eq!(moved(start, days, DateUnit::Day).to_string(), expected);
+            assert_eq!(moved(start, days * 24, DateUnit::Hour).to_string(), expected);
+        }
+        assert_eq!(moved(first, i64::MAX, DateUnit::Weeks), DateTime::MAX);
+        assert_eq!(moved(last, i64::MIN, DateUnit::Weeks), FIRST);
+    }
 }
