@@ -4,7 +4,7 @@
 use super::call::Call;
 use super::charset;
 use super::refusal::{Refusal, RefusalName};
-use super::spellings;
+use super::spellings::{self, Form};
 use crate::policy::Policies;
 use http::header::{AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue};
@@ -39,18 +39,15 @@ pub(super) fn check(call: &Call<'_>, policies: &Policies, header_count: usize) -
     Ok(())
 }
 
-/// Checks how a body that is to be inspected says it is to be read: a coding, a charset or a type that is
-/// undone only behind us would make another text of it there. A body of no type is JSON.
+/// Checks how a body that is to be inspected says it is to be read: a coding or a charset that is undone
+/// only behind us would make another text of it there.
 ///
 /// # Errors
-/// 400 for a body that is encoded, not in UTF-8, or not JSON.
+/// 400 for a body that is encoded or not in UTF-8.
 pub(super) fn check_body(headers: &HeaderMap) -> Result<(), Refusal> {
     let is_plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
     if !headers.get_all(CONTENT_ENCODING).iter().all(is_plain) {
         return Err(refuse_body("it is encoded".to_owned()));
-    }
-    if let Some(other) = headers.get_all(CONTENT_TYPE).iter().find(|value| !is_json(value)) {
-        return Err(refuse_body(format!("it is {other:?}, not JSON")));
     }
     match charset::foreign(headers) {
         Some(charset) => Err(refuse_body(format!("its charset is `{charset}`"))),
@@ -58,9 +55,21 @@ pub(super) fn check_body(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-fn is_json(content_type: &HeaderValue) -> bool {
-    let media_type = spellings::media_type(content_type);
-    matches!(&*media_type, b"application/json" | b"text/json") || (media_type.ends_with(b"+json") && !media_type.contains(&b','))
+/// Checks that an inspected body says nothing else to who believes its type: a JSON text may be a form with
+/// fields of its own. Other types read a JSON text as what it is, or not at all.
+///
+/// # Errors
+/// 400 for a form with fields.
+pub(super) fn check_type(headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal> {
+    let has_fields = |content_type: &&HeaderValue| match spellings::form(content_type) {
+        None => false,
+        Some(Form::Fields) => body.iter().any(|byte| b"=&;".contains(byte)),
+        Some(Form::Parts) => true,
+    };
+    match headers.get_all(CONTENT_TYPE).iter().find(has_fields) {
+        Some(form) => Err(refuse_body(format!("it is {form:?}, and read so it has fields of its own"))),
+        None => Ok(()),
+    }
 }
 
 fn check_host(call: &Call<'_>) -> Result<(), Refusal> {

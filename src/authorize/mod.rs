@@ -178,8 +178,10 @@ fn ask_policies(call: &Call<'_>, inputs: Inputs, operation: &Operation, record: 
     if !operation.body.is_empty() {
         framing::check_body(call.headers)?;
     }
-    if !operation.body.is_empty() && call.body.is_none() {
-        return Ok(Judged::Needs(Need::Body { limit: inputs.world.settings.limits.request_body_bytes }));
+    match call.body {
+        _ if operation.body.is_empty() => {}
+        None => return Ok(Judged::Needs(Need::Body { limit: inputs.world.settings.limits.request_body_bytes })),
+        Some(body) => framing::check_type(call.headers, body)?,
     }
     match checks::check(&asker, call.body) {
         Checked::Refused(refusal) => Err(refusal),

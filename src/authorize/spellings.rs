@@ -31,8 +31,10 @@ pub(super) fn check_header(headers: &HeaderMap, name: &str) -> Result<(), Refusa
 /// # Errors
 /// 400 with the parameter's name.
 pub(super) fn check_parameters(operation: &Operation, method: &str, query: &Query, headers: &HeaderMap) -> Result<(), Refusal> {
-    let may_not_have_a_form = operation.naming_parameters().next().is_some() || operation.reads() || matches!(method, "GET" | "HEAD" | "DELETE");
-    if may_not_have_a_form && let Some(form) = headers.get_all(CONTENT_TYPE).iter().find(|value| is_form(value)) {
+    // A body that is inspected is looked at itself.
+    let may_not_have_a_form =
+        operation.body.is_empty() && (operation.naming_parameters().next().is_some() || operation.reads() || matches!(method, "GET" | "HEAD" | "DELETE"));
+    if may_not_have_a_form && let Some(form) = headers.get_all(CONTENT_TYPE).iter().find(|value| form(value).is_some()) {
         return Err(refuse(format!("a body of {form:?} could be taken for parameters, which count here")));
     }
     for parameter in query.odd_names() {
@@ -71,16 +73,23 @@ fn is_visible(character: char) -> bool {
         || matches!(character, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}'))
 }
 
-/// Whether a body of this type is a form, whose fields many readers mix with the parameters.
-fn is_form(content_type: &HeaderValue) -> bool {
-    let media_type = media_type(content_type);
-    media_type == b"application/x-www-form-urlencoded" || media_type.starts_with(b"multipart/")
+/// A form in a body, whose fields many readers mix with the parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// `application/x-www-form-urlencoded`.
+    Fields,
+    /// `multipart/…`.
+    Parts,
 }
 
-/// The type and subtype in lower case, without parameters.
-pub(super) fn media_type(content_type: &HeaderValue) -> Vec<u8> {
+/// The form that a body of this type is.
+pub(super) fn form(content_type: &HeaderValue) -> Option<Form> {
     let named = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-    named.trim_ascii().to_ascii_lowercase()
+    let media_type = named.trim_ascii().to_ascii_lowercase();
+    match &*media_type {
+        b"application/x-www-form-urlencoded" => Some(Form::Fields),
+        other => other.starts_with(b"multipart/").then_some(Form::Parts),
+    }
 }
 
 fn refuse(reason: String) -> Refusal {
@@ -117,13 +126,15 @@ mod tests {
 
     #[test]
     fn forms_are_known_by_their_types() {
-        for form in
-            ["application/x-www-form-urlencoded", "Application/X-WWW-Form-URLEncoded; charset=utf-8", "multipart/form-data; boundary=a", " multipart/mixed"]
-        {
-            assert!(is_form(&HeaderValue::try_from(form).unwrap()), "{form}");
+        let known = |text: &str| form(&HeaderValue::try_from(text).unwrap());
+        for fields in ["application/x-www-form-urlencoded", "Application/X-WWW-Form-URLEncoded; charset=utf-8"] {
+            assert_eq!(known(fields), Some(Form::Fields), "{fields}");
+        }
+        for parts in ["multipart/form-data; boundary=a", " multipart/mixed"] {
+            assert_eq!(known(parts), Some(Form::Parts), "{parts}");
         }
         for other in ["application/json", "text/plain", "application/octet-stream", ""] {
-            assert!(!is_form(&HeaderValue::try_from(other).unwrap()), "{other}");
+            assert_eq!(known(other), None, "{other}");
         }
     }
 }
