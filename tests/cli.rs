@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
+#[path = "support/address.rs"]
+mod address;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -59,6 +62,44 @@ fn arguments_that_cannot_be_used_end_with_2() {
     for arguments in [&["fly"][..], &[], &["serve"], &["token"], &["filter", "--user", "x"], &["map", "import"], &["test"]] {
         assert_eq!(doorward(arguments, "").status.code(), Some(2), "{arguments:?}");
     }
+}
+
+#[test]
+fn one_standard_input_is_one_thing() {
+    let explain = ["explain", "--snapshot", "-", "--api-map", "-", "--user", "u", "--method", "GET", "--target", "/"];
+    let body = ["explain", "--snapshot", MAP, "--api-map", MAP, "--user", "u", "--method", "GET", "--target", "/", "--body", "-", "--upstream", "-"];
+    let filter = ["filter", "--snapshot", "-", "--api-map", MAP, "--user", "u", "--target", "/"];
+    for (arguments, words) in [
+        (&["diff", "--from", "-", "--to", "-"][..], "--from and --to"),
+        (&["diff", "--from", "-", "--to", MAP, "--api-map", "-"], "--from and --api-map"),
+        (&explain, "--snapshot and --api-map"),
+        (&body, "--body and --upstream"),
+        (&filter, "--snapshot and the answer"),
+        (&["token", "--jwks", "-"], "--jwks and the tokens"),
+        (&["test", "-", "-"], "a case file and a case file"),
+    ] {
+        let output = doorward(arguments, &snapshot("US"));
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", errors(&output));
+        assert_eq!(errors(&output), format!("standard input can be only one thing, and is named for {words}\n"));
+    }
+}
+
+#[test]
+fn a_warning_of_check_names_the_file_and_the_place_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = |code: &str, entity: &str| {
+        let actions = serde_json::json!([{ "scope": "default", "activity": "Read", "entity": entity }]);
+        serde_json::json!({ "id": { "code": code }, "grant": "Allow", "when": {}, "selectors": [{ "matchAllSelectorDefinition": { "actions": actions } }] })
+    };
+    // In order of their ids the one that matters stands first.
+    let policies = [policy("zulu", "Portfolio"), policy("alpha", "Nothing")];
+    let document = serde_json::json!({ "schema": "doorward.snapshot/1", "revision": 1, "issuedAt": "2026-01-01T00:00:00Z", "policies": policies });
+    let snapshot = write(&folder, "snapshot.json", &document.to_string());
+    let config = format!("[proxy]\nlisten = [\"127.0.0.1:0\"]\n[api]\nmaps = [{MAP:?}]\n[snapshot]\nsource = \"file:{}\"\n", text(&snapshot));
+    let config = write(&folder, "doorward.toml", &config);
+    let output = doorward(&["check", "--config", text(&config)], "");
+    let expected = format!("warning: snapshot.source: {}: policies[1] (default/alpha): names the entity `Nothing`", text(&snapshot));
+    assert!(out(&output).lines().any(|line| line.starts_with(&expected)), "{}{}", out(&output), errors(&output));
 }
 
 #[test]
@@ -141,10 +182,96 @@ fn diff_says_who_gains_and_who_loses() {
     let to = write(&folder, "to.json", &snapshot("U*").replace(r#"{"code":"risk"}]"#, "]").replace(r#"{"code":"portfolios"},]"#, r#"{"code":"portfolios"}]"#));
     let output = doorward(&["diff", "--from", text(&from), "--to", text(&to), "--api-map", MAP], "");
     assert!(output.status.success(), "{}", errors(&output));
-    assert!(out(&output).contains("us loses the Allow policy default/risk"), "{}", out(&output));
-    assert!(out(&output).contains("us loses Read on PropertyValue"));
-    assert!(out(&output).contains("us keeps Read on Portfolio, but not as before"));
-    assert_eq!(out(&output).lines().last(), Some("1 users gain or lose something"));
+    let expected = "us loses Read on PropertyValue\nus loses the Allow policy default/risk of default/us\n\
+        us: the Allow policy default/portfolios of default/us changes\nus: what policies say of Read on Portfolio changes (may gain)\n\
+        1 users gain or lose something\n";
+    assert_eq!(out(&output), expected);
+}
+
+/// What `diff` says of two snapshots, without and with the map.
+fn diffed(from: &serde_json::Value, to: &serde_json::Value) -> [String; 2] {
+    let folder = tempfile::tempdir().unwrap();
+    let [from, to] = [("from.json", from), ("to.json", to)].map(|(name, document)| write(&folder, name, &document.to_string()));
+    let map = write(
+        &folder,
+        "map.yaml",
+        "application: LUSID\nentities:\n  Portfolio: { id: { scope: /id/scope, code: /id/code }, metadata: snapshot }\noperations: []\n",
+    );
+    let base = ["diff", "--from", text(&from), "--to", text(&to), "--now", "2026-01-02T00:00:00Z"];
+    [doorward(&base, ""), doorward(&[&base[..], &["--api-map", text(&map)]].concat(), "")].map(|output| {
+        assert!(output.status.success(), "{}", errors(&output));
+        out(&output)
+    })
+}
+
+/// `u` with a role of policies on portfolios, and a role that denies them all unless it has nothing; by their ranks.
+fn ranked(allowing: u32, denying: u32, has_deny: bool, selector: &serde_json::Value) -> serde_json::Value {
+    let role = |code: &str, rank: u32, policies: &[&str]| {
+        let ids: Vec<_> = policies.iter().map(|code| serde_json::json!({ "code": code })).collect();
+        serde_json::json!({ "id": { "code": code }, "roleHierarchyIndex": rank, "resource": { "policyIdRoleResource": { "policies": ids } } })
+    };
+    let every = serde_json::json!({ "matchAllSelectorDefinition": { "actions": [{ "scope": "default", "activity": "Read", "entity": "Portfolio" }] } });
+    let denied: &[&str] = if has_deny { &["no"] } else { &[] };
+    serde_json::json!({
+        "schema": "doorward.snapshot/1", "revision": 1, "issuedAt": "2026-01-01T00:00:00Z",
+        "users": [{ "id": "u", "login": "u", "type": "Service", "status": "ACTIVE", "roles": [{ "code": "r" }, { "code": "q" }] }],
+        "roles": [role("r", allowing, &["yes"]), role("q", denying, denied)],
+        "policies": [{ "id": { "code": "yes" }, "grant": "Allow", "selectors": [selector] }, { "id": { "code": "no" }, "grant": "Deny", "selectors": [every] }],
+    })
+}
+
+fn of_us() -> serde_json::Value {
+    serde_json::json!({ "idSelectorDefinition": { "identifier": { "scope": "US" }, "actions": [{ "scope": "default", "activity": "Read", "entity": "Portfolio" }] } })
+}
+
+#[test]
+fn diff_says_that_a_deny_takes_what_was_granted() {
+    let [before, stronger, weaker] = [ranked(2, 1, false, &of_us()), ranked(2, 1, true, &of_us()), ranked(2, 3, true, &of_us())];
+    let taken = "u loses Read on Portfolio\nu: the Deny policy default/no of default/q is added\n1 users gain or lose something\n";
+    assert_eq!(diffed(&before, &stronger), [taken, taken]);
+    let given = "u gains Read on Portfolio\nu: the Deny policy default/no of default/q is taken away\n1 users gain or lose something\n";
+    assert_eq!(diffed(&stronger, &before), [given, given]);
+    let kept = "u: the Deny policy default/no of default/q is added\n0 users gain or lose something, 1 others may\n";
+    assert_eq!(diffed(&before, &weaker), [kept, kept], "the stronger role decides as before");
+}
+
+#[test]
+fn diff_says_what_another_order_of_roles_does() {
+    let [weak, strong] = [ranked(1, 2, true, &of_us()), ranked(2, 1, true, &of_us())];
+    let lost = "u loses Read on Portfolio\n1 users gain or lose something\n";
+    assert_eq!(diffed(&weak, &strong), [lost, lost]);
+    assert_eq!(diffed(&weak, &weak), ["0 users gain or lose something\n"; 2]);
+    let one = |mut document: serde_json::Value| {
+        document["policies"][1]["selectors"][0] = serde_json::json!({ "idSelectorDefinition": { "identifier": { "code": "x" }, "actions": [{ "scope": "default", "activity": "Read", "entity": "Portfolio" }] } });
+        document
+    };
+    let may = "u: what policies say of Read on Portfolio changes (may lose)\n0 users gain or lose something, 1 others may\n";
+    assert_eq!(diffed(&one(weak), &one(strong)), [may, may]);
+}
+
+#[test]
+fn diff_says_what_access_metadata_opens_and_closes() {
+    let by_desk = serde_json::json!({ "metadataSelectorDefinition": { "expressions": [{ "metadataKey": "D", "operator": "Equals", "textValue": "EQ" }],
+        "actions": [{ "scope": "default", "activity": "Read", "entity": "Portfolio" }] } });
+    let with = |entity: &str, desk: &str| {
+        let mut document = ranked(1, 2, false, &by_desk);
+        document["accessMetadata"] = serde_json::json!([{ "entity": entity, "id": { "scope": "US", "code": "x" }, "metadata": { "D": [{ "value": desk }] } }]);
+        document
+    };
+    let none = ranked(1, 2, false, &by_desk);
+    let opened = "u gains Read on Portfolio code=x scope=US\n1 users gain or lose something\n";
+    assert_eq!(diffed(&none, &with("Portfolio", "EQ")), [opened, opened]);
+    let closed = "u loses Read on Portfolio code=x scope=US\n1 users gain or lose something\n";
+    assert_eq!(diffed(&with("portfolio", "EQ"), &with("Portfolio", "FX")), [closed, closed]);
+    assert_eq!(diffed(&none, &with("Portfolio", "FX")), ["0 users gain or lose something\n"; 2]);
+    assert_eq!(diffed(&none, &with("Book", "EQ")), ["0 users gain or lose something\n"; 2], "nothing of the user looks at it");
+    let dated = |mut document: serde_json::Value| {
+        let past = serde_json::json!({ "effectiveRange": { "from": "2020-01-01", "to": "2021-01-01" } });
+        document["policies"][0]["for"] = serde_json::json!([past]);
+        document
+    };
+    let may = "u: access metadata behind Read on Portfolio code=x scope=US changes (may gain or lose)\n0 users gain or lose something, 1 others may\n";
+    assert_eq!(diffed(&dated(none), &dated(with("Portfolio", "EQ"))), [may, may]);
 }
 
 #[test]
@@ -186,8 +313,7 @@ fn token_judges_by_the_configured_issuers() {
 
 #[test]
 fn health_of_nobody_is_an_error() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let output = doorward(&["health", "--address", &port.to_string()], "");
+    let output = doorward(&["health", "--address", &address::reserved().to_string()], "");
     assert_eq!(output.status.code(), Some(1));
     assert!(errors(&output).contains("cannot reach"));
 }

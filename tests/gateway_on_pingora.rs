@@ -1,4 +1,4 @@
 //! The whole data plane from its configuration, with Pingora as its proxy's engine.
 
-#[path = "gateway.rs"]
+#[path = "gateway/main.rs"]
 mod gateway;

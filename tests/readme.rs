@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 const README: &str = include_str!("../README.md");
 
@@ -13,18 +13,29 @@ fn blocks(language: &str) -> Vec<&'static str> {
     README.split(opening.as_str()).skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect()
 }
 
+/// A running demo; it is told to stop when dropped, and waited for.
+struct Demo(Child);
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // The shell has its own `kill`; the program is not on every machine.
+        let _ = Command::new("bash").arg("-c").arg(format!("kill {}", self.0.id())).status();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn the_lines_to_try_show_what_their_comments_say() {
     let directory = tempfile::tempdir().unwrap();
-    let mut demo = Command::new(env!("CARGO_BIN_EXE_doorward")).arg("demo").arg("--dir").arg(directory.path()).stdout(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(demo.stdout.take().unwrap()).lines();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
+    let mut demo = Demo(command.arg("demo").arg("--dir").arg(directory.path()).stdout(Stdio::piped()).spawn().unwrap());
+    let lines = BufReader::new(demo.0.stdout.take().unwrap()).lines();
     lines.map(Result::unwrap).find(|line| line == "Ctrl-C ends the demo.").expect("the demo's page ends before its last line");
     let [script] = blocks("bash")[..] else { unreachable!("one block of lines to try") };
     assert!(README.contains("./demo --dir /tmp/doorward-demo"));
     let script = script.replace("/tmp/doorward-demo", directory.path().to_str().unwrap());
     let output = Command::new("bash").arg("-c").arg(script).output().unwrap();
-    Command::new("bash").arg("-c").arg(format!("kill {}", demo.id())).status().unwrap();
-    demo.wait().unwrap();
+    drop(demo);
     let printed = String::from_utf8(output.stdout).unwrap();
     let printed: Vec<&str> = printed.lines().map(str::trim).collect();
     assert_eq!(printed.get(..3), Some(&["42", "42", "14"][..]), "{printed:?}");

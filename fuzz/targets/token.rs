@@ -24,7 +24,7 @@ fn verified(token: &str) -> Result<VerifiedToken, TokenError> {
 fn check_bare(token: &str) {
     if Unverified::parse(token).is_ok() {
         let parts: Vec<_> = token.split('.').collect();
-        assert!(parts.len() == 3 && token.len() <= 16 * 1024 && parts[0].len() <= 2048);
+        assert!(parts.len() == 3 && token.len() <= 16 * 1024 && signing::decode(parts[0]).is_some_and(|header| header.len() <= 2048));
         for part in parts {
             let decoded = signing::decode(part).expect("every part is base64url");
             assert_eq!(signing::encode(&decoded), part, "there is one spelling");
@@ -50,7 +50,7 @@ fn check_signed(header: &[u8], payload: &[u8]) {
 }
 
 fn check_header(header: &[u8]) {
-    assert!(signing::encode(header).len() <= 2048 && !json::has_twins(header), "{}", header.escape_ascii());
+    assert!(header.len() <= 2048 && !json::has_twins(header), "{}", header.escape_ascii());
     let header: Value = serde_json::from_slice(header).expect("a header is JSON");
     assert_eq!(header["alg"], "EdDSA");
     assert!(header.get("kid").is_none_or(|id| id == "k1"), "{header}");

@@ -19,7 +19,7 @@ pub(super) const LONGEST_QUESTION: usize = 16 << 20;
 
 /// The question.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `user`, `method` and `target`")]
 struct Asked {
     user: String,
     method: String,

@@ -5,7 +5,11 @@
 
 mod decisions;
 mod explain;
+mod rebinding;
+mod serving;
 mod status;
+
+pub use serving::{Limits, Serving, serve};
 
 use crate::observe::{Metrics, Recent, clock};
 use crate::snapshot::WorldStore;
@@ -14,16 +18,15 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use serde::Serialize;
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
-use tokio::net::TcpListener;
 
 /// What the operator's door tells of.
 #[derive(Clone)]
@@ -59,23 +62,16 @@ pub struct Listening {
     pub admin: Vec<SocketAddr>,
 }
 
-/// Serves on this listener until the future ends.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(listener: TcpListener, admin: Admin, until: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
-    axum::serve(listener, router(admin)).with_graceful_shutdown(until).await
-}
-
 /// The routes.
 pub fn router(admin: Admin) -> Router {
     Router::new()
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
         .route("/status", get(show_status))
         .route("/decisions/{id}", get(decisions::show))
         .route("/explain", post(explain::explain).layer(DefaultBodyLimit::max(explain::LONGEST_QUESTION)))
+        .route_layer(from_fn_with_state(admin.clone(), rebinding::guard))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
         .with_state(admin)
 }
 
@@ -134,9 +130,8 @@ impl Admin {
             self.metrics.snapshot_age.set(status::seconds_between(confirmed, now));
         }
         for (issuer, age) in self.keys.ages(now) {
-            if let Some(age) = age {
-                self.metrics.keys_age(issuer, age);
-            }
+            // Of an issuer whose keys never came, how long that lasts: an alert on old keys rings for it too.
+            self.metrics.keys_age(issuer, age.unwrap_or_else(|| self.started.elapsed()));
         }
     }
 }

@@ -5,7 +5,7 @@ use super::{Answering, ApiMap, Operation};
 /// A finding: where, and what it means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The place of the operation.
+    /// The place of the operation, or of the policy in its snapshot.
     pub place: String,
     /// What it means.
     pub message: String,

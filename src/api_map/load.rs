@@ -9,6 +9,7 @@ use crate::json_filter::{Pattern, Pointer};
 use serde_json::Value;
 use std::hash::{Hash, Hasher};
 
+mod metadata_routes;
 mod rules;
 
 const MAP_KEYS: &[&str] = &["application", "entities", "operations", "property_definition", "query_guard"];
@@ -67,12 +68,17 @@ fn read_document(map: &mut ApiMap, value: &Value, name: &str, problems: &mut Pro
         property_definition: problems.flag(root, "property_definition"),
         first_entity: map.entities.len(),
     };
+    let first_operation = map.operations.len();
     read_entities(map, root, problems);
     for (index, operation) in problems.list(root, "operations").iter().enumerate() {
         let path = format!("operations[{index}]");
         if let Some(operation) = read_operation(map, &frame, operation, &path, problems) {
             add_operation(map, operation, &path, problems);
         }
+    }
+    // A rule that could not be read may be the one that binds a part.
+    if problems.found.is_empty() {
+        metadata_routes::check(map, (frame.first_entity, first_operation), problems);
     }
 }
 
@@ -185,7 +191,11 @@ fn read_date_pointers(object: Object<'_>, problems: &mut Problems<'_>) -> DatePo
 
 fn read_operation(map: &ApiMap, frame: &Frame<'_>, value: &Value, path: &str, problems: &mut Problems<'_>) -> Option<Operation> {
     let object = problems.object(value, path, OPERATION_KEYS)?;
-    let feature = problems.required_text(object, "feature").unwrap_or_default();
+    let feature = problems.required_text(object, "feature");
+    if feature == Some("") {
+        problems.add(&object.at("feature"), "must name the feature, such as `api-portfolios-listportfolios`");
+    }
+    let feature = feature.unwrap_or_default();
     let (method, template) = read_match(object, problems)?;
     let captures: Vec<Box<str>> = segments(template).filter(|segment| is_template(segment)).map(|segment| segment.trim_matches(['{', '}']).into()).collect();
     let activity: Box<str> = problems.text(object, "activity").unwrap_or_else(|| default_activity(method)).into();

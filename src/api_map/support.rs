@@ -11,7 +11,7 @@ const BUILT_IN: &[&str] = &["Feature", "PropertyValue", "PropertyDefinition", "P
 #[must_use]
 pub(super) fn findings(map: &ApiMap, policies: &Policies) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (index, policy) in policies.policies().iter().enumerate() {
+    for (index, policy) in policies.policies_as_written() {
         let place = format!("policies[{index}] ({}/{})", policy.id.scope, policy.id.code);
         let mut messages = BTreeSet::new();
         for selector in &policy.selectors {

@@ -108,6 +108,29 @@ operations:
 }
 
 #[test]
+fn a_metadata_route_names_parts_that_its_entity_has() {
+    let map = |entities: &str, rule: &str| {
+        let operation = format!("{{ feature: f, match: 'GET /a/{{x}}', response: [{{ items: '', entity: P{rule} }}] }}");
+        problems(&format!("application: A\nentities:\n{entities}\noperations:\n  - {operation}\n"))
+    };
+    let own = |parts: &str, route: &str| format!("  P: {{ id: {{ {parts} }}, metadata: 'upstream:{route}' }}");
+    assert_eq!(map(&own("scope: /s", "/m/{Scope}"), ""), [""; 0]);
+    let wrong = "entities.P.metadata: the metadata route names the part `nope`, which the id of `P` does not have";
+    assert_eq!(map(&own("scope: /s", "/m/{nope}"), ""), [wrong]);
+    assert_eq!(map(&own("scope: /s", "/m/{nope}"), ", id: { nope: path.x }"), [""; 0], "a rule has it");
+    let inherited = format!("{}\n  T: {{ determined_by: P }}", own("scope: /s", "/m/{nope}"));
+    assert_eq!(map(&inherited, ""), [wrong], "once is enough");
+    let determined = "  P: { id: { scope: /s } }\n  T: { determined_by: P, metadata: 'upstream:/m/{nope}' }";
+    assert_eq!(map(determined, ""), [wrong.replace("P.meta", "T.meta").replace("`P`", "`T`")]);
+}
+
+#[test]
+fn a_feature_has_a_name() {
+    let found = problems("application: A\noperations:\n  - { feature: '', match: 'GET /a', unfiltered: true }\n");
+    assert_eq!(found, ["operations[0].feature: must name the feature, such as `api-portfolios-listportfolios`"]);
+}
+
+#[test]
 fn head_and_delete_may_leave_their_answers_unsaid() {
     let map = load("application: A\noperations:\n  - { feature: f, match: DELETE /a }\n  - { feature: f, match: HEAD /a }\n").unwrap();
     assert!(map.operations().iter().all(|operation| operation.answering == Answering::Undeclared));

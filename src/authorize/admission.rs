@@ -83,7 +83,7 @@ impl Admission {
 
     /// For what a validator of a filtered answer is good: this target, under these rights. A read by
     /// another method has none, for its body says what is read.
-    pub(super) fn rights(&self) -> Option<Sealing<'_>> {
+    pub(super) fn sealing(&self) -> Option<Sealing<'_>> {
         let inputs = self.inputs.as_deref().filter(|_| self.is_get_or_head || !self.reads())?;
         let rights = plan::rights(inputs)?;
         Some(Sealing { secret: self.world.snapshot.secret(), rights, target: &self.target, circumstances: plan::circumstances(inputs)? })

@@ -5,6 +5,7 @@ use super::body;
 use super::deciding::Deciding;
 use super::guard;
 use super::inputs::Inputs;
+use super::needs::Needs;
 use super::questions::{Asked, Asker, EntityQuestion, IdParts, MetadataAt, PropertyQuestion};
 use super::refusal::{Refusal, RefusalName};
 use crate::api_map::{Binding, Entity, ItemRule, MetadataSource, ResponseRule, Target, TargetKind};
@@ -25,18 +26,18 @@ pub(super) fn check(asker: &Asker<'_>, body: Option<&[u8]>) -> Checked {
     if let Err(refusal) = check_query(asker).and_then(|()| check_per_se(asker)) {
         return Checked::Refused(refusal);
     }
-    let mut needs = Vec::new();
+    let mut needs = Needs::default();
     for target in &asker.operation.targets {
-        match ask_target(asker, target) {
-            Ok(route) => needs.extend(route),
+        match ask_target(asker, target).and_then(|route| route.map_or(Ok(()), |route| needs.add(route))) {
+            Ok(()) => {}
             Err(refusal) if needs.is_empty() => return Checked::Refused(refusal),
             Err(_) => break,
         }
     }
     match body::check(asker, body, &mut needs).and_then(|()| check_single_items(asker, &mut needs)) {
-        Err(refusal) if needs.is_empty() => Checked::Refused(refusal),
+        Err(refusal) if needs.is_empty() || needs.is_over() => Checked::Refused(refusal),
         // What comes first may still refuse by another name: its metadata is fetched first.
-        _ if !needs.is_empty() => Checked::Needs(needs),
+        _ if !needs.is_empty() => Checked::Needs(needs.into_targets()),
         _ => Checked::Passed,
     }
 }
@@ -53,7 +54,7 @@ fn check_query(asker: &Asker<'_>) -> Result<(), Refusal> {
                 return Err(denied(format!("the parameter `{name}` mentions properties in a way that is not understood")));
             };
             for key in keys {
-                let question = property(inputs, "Read", key);
+                let question = property(inputs, "Read", Some(key));
                 asker.require_property(&question).map_err(|question| {
                     denied(format!("the parameter `{name}` mentions the property `{key}`, which the caller may not read")).because(question)
                 })?;
@@ -107,14 +108,13 @@ fn ask_target(asker: &Asker<'_>, target: &Target) -> Result<Option<String>, Refu
         TargetKind::Property { parameter } => {
             let inputs = asker.inputs;
             // A text that is no plain key may be an expression of many: it is asked as a key that nobody knows.
-            let require = |key: &str| {
-                let key = is_plain_key(key).then_some(key);
-                asker.require_property(&PropertyQuestion { key, ..property(inputs, &target.activity, "") })
-            };
+            let require = |key: Option<&str>| asker.require_property(&property(inputs, &target.activity, key));
             // Upstreams that take a list in one parameter would read more keys than one.
             let require_all = |value: &str| {
-                asker.require_property(&property(inputs, &target.activity, value))?;
-                value.split(',').try_for_each(|key| require(key.trim()))
+                if value.contains(',') || value.trim() != value {
+                    require(Some(value))?;
+                }
+                value.split(',').map(str::trim).try_for_each(|key| require(Some(key).filter(|key| is_plain_key(key))))
             };
             inputs.query.all(parameter).try_for_each(require_all).map_err(|question| denied_target(asker, target).because(question))?;
             Ok(None)
@@ -147,7 +147,7 @@ impl Left {
 }
 
 /// A single item of which the request tells everything is asked before the upstream is called.
-fn check_single_items(asker: &Asker<'_>, needs: &mut Vec<String>) -> Result<(), Refusal> {
+fn check_single_items(asker: &Asker<'_>, needs: &mut Needs) -> Result<(), Refusal> {
     if !asker.operation.reads() {
         return Ok(());
     }
@@ -164,7 +164,7 @@ fn check_single_items(asker: &Asker<'_>, needs: &mut Vec<String>) -> Result<(), 
         };
         match asker.ask(&question) {
             Asked::Granted => {}
-            Asked::Needs(route) => needs.push(route),
+            Asked::Needs(route) => needs.add(route)?,
             Asked::Denied(by) => {
                 let refusal = denied_item(asker.inputs.world.settings.denied_status, format!("{activity} on the single {}", entity.asked_as));
                 return Err(refusal.because(Arc::new(Deciding::of_entity(&question, by))));
@@ -174,9 +174,9 @@ fn check_single_items(asker: &Asker<'_>, needs: &mut Vec<String>) -> Result<(), 
     Ok(())
 }
 
-/// A question about a property that the request names.
-fn property<'a>(inputs: &Inputs, activity: &'a str, key: &'a str) -> PropertyQuestion<'a> {
-    PropertyQuestion { activity, entity: "PropertyValue", key: Some(key), effective: inputs.effective, as_at: inputs.as_at }
+/// A question about a property that the request names, or that is not known.
+fn property<'a>(inputs: &Inputs, activity: &'a str, key: Option<&'a str>) -> PropertyQuestion<'a> {
+    PropertyQuestion { activity, entity: "PropertyValue", key, effective: inputs.effective, as_at: inputs.as_at }
 }
 
 /// Whether a text names a property and says nothing else to whoever searches by it.

@@ -6,6 +6,7 @@ use super::charset;
 use super::refusal::{Refusal, RefusalName};
 use super::spellings::{self, Form};
 use crate::policy::Policies;
+use core::net::Ipv6Addr;
 use http::header::{AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue};
 
@@ -82,14 +83,39 @@ fn check_host(call: &Call<'_>) -> Result<(), Refusal> {
     if hosts.next().is_some() {
         return Err(refuse("two host headers".to_owned()));
     }
-    let is_plain = host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]%~".contains(byte));
-    if host.is_empty() || !is_plain {
+    if !is_host(host) {
         return Err(refuse("the host is empty or no host".to_owned()));
     }
     match call.authority {
         Some(authority) if !authority.as_bytes().eq_ignore_ascii_case(host) => Err(refuse("the host differs from the authority".to_owned())),
         _ => Ok(()),
     }
+}
+
+/// Whether this is a name or an address with or without a port (RFC 9110 §7.2), written in the bytes that
+/// names are made of.
+fn is_host(host: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(host) else { return false };
+    let (is_named, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) => (address.parse::<Ipv6Addr>().is_ok(), port),
+        None => {
+            let end = text.find(':').unwrap_or(text.len());
+            let (name, port) = text.split_at(end);
+            (is_name(name), port)
+        }
+    };
+    is_named && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+}
+
+fn is_name(name: &str) -> bool {
+    let escapes = name.split('%').skip(1);
+    let are_whole = escapes.into_iter().all(|rest| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit()));
+    !name.is_empty() && are_whole && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte))
+}
+
+/// A port may be left out behind its colon.
+fn is_port(port: &str) -> bool {
+    port.bytes().all(|byte| byte.is_ascii_digit()) && (port.is_empty() || port.parse::<u16>().is_ok())
 }
 
 fn check_connection(headers: &HeaderMap) -> Result<(), Refusal> {
@@ -148,6 +174,44 @@ fn refuse(reason: String) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_with_or_without_a_port() {
+        for host in ["a", "api.example", "a:80", "a:", "a:65535", "a_b", "127.0.0.1:8080", "[::1]", "[::1]:80", "a%20b", "A~"] {
+            assert!(is_host(host.as_bytes()), "{host}");
+        }
+        let odd = [
+            "",
+            ":",
+            ":80",
+            "a:x",
+            "a:99999",
+            "a:80:80",
+            "a:+1",
+            "a:-1",
+            "a: 1",
+            "[::1",
+            "::1",
+            "[::1]x",
+            "[::1]:x",
+            "[]",
+            "[a]",
+            "[::1%25eth0]",
+            "a]",
+            "a[",
+            "a/b",
+            "a@b",
+            "a,b",
+            "a b",
+            "a%",
+            "a%2",
+            "a%zz",
+            "a\u{e9}",
+        ];
+        for host in odd {
+            assert!(!is_host(host.as_bytes()), "{host}");
+        }
+    }
 
     #[test]
     fn a_length_is_written_in_one_way() {

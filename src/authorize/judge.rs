@@ -42,19 +42,19 @@ struct OfRule {
 
 /// A question about an item that nothing but its id tells from others, with its verdict.
 #[derive(Debug, Default)]
-struct Last {
+pub(super) struct Last {
     id: SmallVec<[Option<String>; 4]>,
     verdict: Option<bool>,
 }
 
 impl Last {
     /// The verdict, if this is the id.
-    fn verdict(&self, id: &IdParts<'_>) -> Option<bool> {
+    pub(super) fn verdict(&self, id: &IdParts<'_>) -> Option<bool> {
         let is_same = self.id.len() == id.len() && self.id.iter().zip(id).all(|(known, (_, value))| known.as_deref() == value.as_deref());
         self.verdict.filter(|_| is_same)
     }
 
-    fn remember(&mut self, id: &IdParts<'_>, verdict: bool) {
+    pub(super) fn remember(&mut self, id: &IdParts<'_>, verdict: bool) {
         self.id.resize(id.len(), None);
         for (known, (_, value)) in self.id.iter_mut().zip(id) {
             match (known.as_mut(), value) {
@@ -156,11 +156,13 @@ impl<'a> AnswerJudge<'a> {
         'a: 'f,
     {
         let inputs: &'a Inputs = self.asker.inputs;
-        binding.sources.iter().find_map(|source| match source {
-            Source::Item { fact, .. } => fact_at(found, *fact).and_then(text),
-            Source::Key => key.map(Cow::Borrowed),
-            of_request => inputs.source(of_request).map(Cow::Borrowed),
-        })
+        let present = binding.sources.iter().find_map(|source| match source {
+            // What is there and no text is no value, and nothing else stands in for it.
+            Source::Item { fact, .. } => fact_at(found, *fact).filter(|raw| *raw != b"null").map(text),
+            Source::Key => key.map(|key| Some(Cow::Borrowed(key))),
+            of_request => inputs.source(of_request).map(|value| Some(Cow::Borrowed(value))),
+        });
+        present.flatten()
     }
 }
 

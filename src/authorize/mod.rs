@@ -23,6 +23,7 @@ mod framing;
 mod guard;
 mod inputs;
 mod judge;
+mod needs;
 mod plan;
 mod query;
 mod questions;

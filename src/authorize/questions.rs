@@ -209,7 +209,10 @@ fn split_key(key: &str) -> Option<(&str, &str, &str)> {
     Some((parts.next()?, parts.next()?, parts.next()?))
 }
 
-/// The route with its id parts percent-encoded; `None` when a part is unknown or empty, or would
+/// A longer part is asked of no upstream: no server takes such a target.
+const LONGEST_PART: usize = 65_536;
+
+/// The route with its id parts percent-encoded; `None` when a part is unknown, empty or endless, or would
 /// change the path.
 fn metadata_target(route: &[RoutePart], id: &IdParts<'_>) -> Option<String> {
     let mut target = String::new();
@@ -220,7 +223,7 @@ fn metadata_target(route: &[RoutePart], id: &IdParts<'_>) -> Option<String> {
                 let (_, value) = id.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
                 // An upstream that decodes the target before it splits it must find the same place.
                 let leads_away = |value: &&str| value.split(['/', '\\']).any(|piece| matches!(piece, "" | "." | ".."));
-                let value = value.as_deref().filter(|value| !leads_away(value))?;
+                let value = value.as_deref().filter(|value| value.len() <= LONGEST_PART && !leads_away(value))?;
                 target.extend(utf8_percent_encode(value, ESCAPED));
             }
         }

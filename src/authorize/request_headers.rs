@@ -2,7 +2,7 @@
 
 use super::admission::Admission;
 use super::etag;
-use super::spellings::is_alias;
+use super::spellings::{fold_separator, is_alias};
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
     RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
@@ -16,7 +16,7 @@ const PROOF: HeaderName = HeaderName::from_static("dpop");
 pub(super) const DECISION_ID: HeaderName = HeaderName::from_static("doorward-decision-id");
 
 /// Removed both ways.
-pub(super) const HOP_BY_HOP: [HeaderName; 9] = [
+pub(super) static HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-authenticate"),
@@ -29,7 +29,10 @@ pub(super) const HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// Headers by which some frameworks take another method or target than the request line's.
-const OVERRIDES: [&str; 13] = [
+const OVERRIDES: [&str; 16] = [
+    "-method",
+    "method-override",
+    "x-method",
     "x-http-method-override",
     "x-http-method",
     "x-method-override",
@@ -45,10 +48,25 @@ const OVERRIDES: [&str; 13] = [
     "x-http-host-override",
 ];
 
-/// Headers that frame a request or say who sends it: whoever spells them otherwise means somebody who
-/// reads them alike.
-const SPELT_ONE_WAY: [&str; 9] =
-    ["authorization", "connection", "content-encoding", "content-length", "content-type", "dpop", "host", "proxy-authorization", "transfer-encoding"];
+/// Headers that frame a request, say who sends it, or would have a filtered answer's parts or validators: whoever
+/// spells them otherwise means somebody who reads them alike.
+const SPELT_ONE_WAY: [&str; 15] = [
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "dpop",
+    "host",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "proxy-authorization",
+    "transfer-encoding",
+];
 
 /// What changes of a request's head on its way up. No name stands in both lists.
 #[derive(Debug, Default)]
@@ -99,7 +117,7 @@ pub(super) fn edits(admission: &Admission, headers: &HeaderMap) -> RequestEdits 
             edits.remove(&name, headers);
         }
     }
-    for name in HOP_BY_HOP.iter().filter(|name| !(is_upgrade && (**name == UPGRADE || **name == CONNECTION))) {
+    for name in headers.keys().filter(|name| HOP_BY_HOP.contains(name) && !(is_upgrade && (**name == UPGRADE || **name == CONNECTION))) {
         edits.remove(name, headers);
     }
     if admission.world.settings.drop_authorization {
@@ -134,7 +152,9 @@ pub fn is_lookalike(name: &str) -> bool {
     match name.first() {
         Some(b'd' | b'D') => begins(name, b"doorward-"),
         Some(b'f' | b'F') => folds_to(name, b"forwarded"),
-        Some(b'h' | b'H' | b'x' | b'X') => begins(name, b"x-forwarded-") || OVERRIDES.iter().any(|word| folds_to(name, word.as_bytes())),
+        Some(b'h' | b'H' | b'm' | b'M' | b'x' | b'X' | b'-' | b'_' | b'.') => {
+            begins(name, b"x-forwarded-") || OVERRIDES.iter().any(|word| folds_to(name, word.as_bytes()))
+        }
         _ => false,
     }
 }
@@ -145,8 +165,7 @@ fn begins(name: &[u8], prefix: &[u8]) -> bool {
 
 /// Whether this is what a name comes to when case and `_`, `.`, `-` make no difference.
 fn folds_to(name: &[u8], folded: &[u8]) -> bool {
-    let fold = |byte: &u8| if matches!(byte, b'_' | b'.') { b'-' } else { byte.to_ascii_lowercase() };
-    name.len() == folded.len() && name.iter().map(fold).eq(folded.iter().copied())
+    name.len() == folded.len() && name.iter().copied().map(fold_separator).eq(folded.iter().copied())
 }
 
 fn prepare_for_filter(edits: &mut RequestEdits, headers: &HeaderMap) {
@@ -165,8 +184,8 @@ fn bind_conditions(admission: &Admission, edits: &mut RequestEdits, headers: &He
     if !headers.contains_key(IF_NONE_MATCH) {
         return;
     }
-    let rights = admission.rights();
-    for tag in headers.get_all(IF_NONE_MATCH).iter().filter_map(|list| etag::unbind(list, rights?)) {
+    let sealing = admission.sealing();
+    for tag in headers.get_all(IF_NONE_MATCH).iter().filter_map(|list| etag::unbind(list, sealing?)) {
         edits.set(IF_NONE_MATCH, tag);
     }
 }
@@ -224,10 +243,20 @@ mod tests {
             "http-method-override",
             "transfer_encoding",
             "content.length",
+            "_method",
+            "method-override",
+            "X_Method",
+            ".method",
+            "if_none_match",
+            "If.Match",
+            "if-modified_since",
+            "if.unmodified.since",
+            "if_range",
+            "accept_encoding",
         ] {
             assert!(is_lookalike(name), "{name}");
         }
-        for name in ["x-user", "from", "date", "x-forwarded", "doorward", "authorization", "x-request-id"] {
+        for name in ["x-user", "from", "date", "x-forwarded", "doorward", "authorization", "x-request-id", "if-none-match", "accept-encoding", "method"] {
             assert!(!is_lookalike(name), "{name}");
         }
     }

@@ -4,6 +4,7 @@ use super::admission::Admission;
 use super::etag::{self, Sealing};
 use super::request_headers::{DECISION_ID, HOP_BY_HOP, nominated};
 use super::revealing::is_revealing;
+use super::spellings::is_alias;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONNECTION, ETAG, HeaderMap, HeaderName, HeaderValue, UPGRADE, VARY};
 
@@ -13,29 +14,31 @@ pub(super) fn edit(admission: &Admission, status: StatusCode, headers: &mut Head
     if admission.is_filtered() {
         remove_revealing(headers, admission.reads(), status);
         if headers.contains_key(ETAG) {
-            bind_etag(headers, admission.rights());
+            bind_etag(headers, admission.sealing());
         }
     }
-    if let Ok(value) = HeaderValue::try_from(admission.decision_id.to_string()) {
-        headers.insert(DECISION_ID, value);
-    }
+    headers.insert(DECISION_ID, admission.decision_id.header_value());
 }
 
 /// What would speak of a body that the client does not get. Where a creation or a redirection leads is
 /// said; where what was read is to be found is not.
 fn remove_revealing(headers: &mut HeaderMap, is_read: bool, status: StatusCode) {
     let leads_on = status.is_redirection() && status != StatusCode::NOT_MODIFIED;
-    let is_place = |name: &str| matches!(name, "content-location" | "content_location" | "content.location") || name == "location" && !leads_on;
-    let goes = |name: &&HeaderName| is_revealing(name.as_str()) || is_read && is_place(name.as_str());
-    let names: Vec<HeaderName> = headers.keys().filter(goes).cloned().collect();
-    for name in names {
-        headers.remove(name);
-    }
+    let is_place = |name: &str| name == "content-location" || is_alias(name, "content-location") || name == "location" && !leads_on;
+    let goes = |name: &HeaderName| is_revealing(name.as_str()) || is_read && is_place(name.as_str());
+    remove_all(headers, goes);
 }
 
 fn remove_hop_by_hop(headers: &mut HeaderMap, is_upgrade: bool) {
     let nominated: Vec<HeaderName> = nominated(headers).collect();
-    for name in nominated.iter().chain(&HOP_BY_HOP).filter(|name| !(is_upgrade && (**name == UPGRADE || **name == CONNECTION))) {
+    let stays = |name: &HeaderName| is_upgrade && (*name == UPGRADE || *name == CONNECTION);
+    remove_all(headers, |name| (HOP_BY_HOP.contains(name) || nominated.contains(name)) && !stays(name));
+}
+
+/// One look at each name that is there costs less than to look for each name that may be.
+fn remove_all(headers: &mut HeaderMap, goes: impl Fn(&HeaderName) -> bool) {
+    let names: Vec<HeaderName> = headers.keys().filter(|name| goes(name)).cloned().collect();
+    for name in names {
         headers.remove(name);
     }
 }
@@ -62,14 +65,11 @@ fn make_private(headers: &mut HeaderMap) {
 
 /// Headers by which shared caches are told past `Cache-Control` (RFC 9213, and what came before it).
 fn remove_targeted_cache_control(headers: &mut HeaderMap) {
-    let is_targeted = |name: &&HeaderName| {
+    let is_targeted = |name: &HeaderName| {
         let name = name.as_str();
         matches!(name, "surrogate-control" | "edge-control" | "x-accel-expires") || (name.ends_with("-cache-control") && name != CACHE_CONTROL)
     };
-    let names: Vec<HeaderName> = headers.keys().filter(is_targeted).cloned().collect();
-    for name in names {
-        headers.remove(name);
-    }
+    remove_all(headers, is_targeted);
 }
 
 fn is_shared(directive: &str) -> bool {

@@ -8,10 +8,14 @@ use crate::api_map::Operation;
 use crate::json_filter::fold_case;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
-/// Whether these are two spellings of one header for a reader to whom `_`, `.` and `-` are the same.
+/// A byte of a header's name for a reader to whom `_`, `.` and `-` are the same.
+pub(super) const fn fold_separator(byte: u8) -> u8 {
+    if matches!(byte, b'_' | b'.') { b'-' } else { byte.to_ascii_lowercase() }
+}
+
+/// Whether these are two spellings of one header for such a reader.
 pub(super) fn is_alias(one: &str, other: &str) -> bool {
-    let fold = |byte: u8| if matches!(byte, b'_' | b'.') { b'-' } else { byte.to_ascii_lowercase() };
-    one.len() == other.len() && one != other && one.bytes().map(fold).eq(other.bytes().map(fold))
+    one.len() == other.len() && one != other && one.bytes().map(fold_separator).eq(other.bytes().map(fold_separator))
 }
 
 /// Refuses a header that could be taken for this one.

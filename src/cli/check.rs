@@ -68,8 +68,10 @@ fn check(config: &Config, file: &Path, is_understood: &dyn Fn(&str) -> bool, rep
     if let Some(map) = map {
         let place = |finding: crate::api_map::Finding| format!("{}: {}", finding.place, finding.message);
         report.remarks.extend(map.findings().into_iter().map(place));
-        let findings = snapshot.map(|snapshot| map.policy_findings(&snapshot.policies)).unwrap_or_default();
-        report.remarks.extend(findings.into_iter().map(place));
+        if let (Some(snapshot), SnapshotOrigin::File(path)) = (snapshot, &config.snapshot.source) {
+            let findings = map.policy_findings(&snapshot.policies).into_iter().map(place);
+            report.remarks.extend(findings.map(|finding| format!("snapshot.source: {}: {finding}", path.display())));
+        }
     }
 }
 

@@ -4,13 +4,10 @@
 use super::input;
 use crate::config::{Config, VerifiedBy};
 use crate::snapshot::Snapshot;
-use crate::sources::{KeyOrigin, SnapshotOrigin};
+use crate::sources::{KeyOrigin, MAX_SIGNATURE_BYTES, SnapshotOrigin, signature_path};
 use crate::token::{KeySet, verify_detached};
 use jiff::Timestamp;
-use std::path::{Path, PathBuf};
-
-/// No detached signature is longer.
-const LONGEST_SIGNATURE: usize = 4096;
+use std::path::Path;
 
 /// What is wrong with the issuers' key sets; a file that is not there is reported elsewhere.
 pub(super) fn key_sets(config: &Config) -> Vec<String> {
@@ -52,19 +49,13 @@ pub(super) fn signature(config: &Config, snapshot: Option<&[u8]>) -> Option<Stri
     };
     let (SnapshotOrigin::File(path), Some(bytes)) = (&config.snapshot.source, snapshot) else { return None };
     let wrong = |what: String| Some(format!("snapshot.source: `{}`: {what}", path.display()));
-    let beside = beside(path);
+    let beside = signature_path(path);
     let text = match std::fs::read(&beside) {
         Ok(text) => text,
         Err(error) => return wrong(format!("it is not signed as `snapshot.public_keys` demands: `{}`: {error}", beside.display())),
     };
-    let text = std::str::from_utf8(&text).ok().filter(|text| text.len() <= LONGEST_SIGNATURE);
+    let text = std::str::from_utf8(&text).ok().filter(|text| text.len() <= MAX_SIGNATURE_BYTES);
     let Some(text) = text else { return wrong(format!("`{}` is no signature", beside.display())) };
     let verified = keys.map_or(Ok(()), |keys| verify_detached(text.trim(), bytes, &keys));
     verified.err().and_then(|error| wrong(format!("its signature is not acceptable: {error}")))
-}
-
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".signature");
-    name.into()
 }

@@ -1,15 +1,22 @@
-//! `doorward diff`: which users gain or lose what between two snapshots.
+//! `doorward diff`: which users gain or lose what between two snapshots. What cannot be told exactly is told as what it
+//! may be; nothing that changes is told as kept.
+
+mod asked;
+mod side;
+mod things;
 
 use super::input;
 use crate::api_map::ApiMap;
-use crate::policy::{Context, Dates, Interval, MetadataOf, NoHeaders, OneLine, Policies, Question, RoleResource, RoleSource, ScopedId, Subject, User};
+use crate::policy::{Change, OneLine, Policies};
 use anyhow::Result;
+use asked::Asked;
 use jiff::Timestamp;
-use std::borrow::Cow;
+use side::{Held, Side};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use things::Thing;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -19,7 +26,7 @@ pub(super) struct Arguments {
     /// The snapshot as it would be.
     #[arg(long)]
     to: PathBuf,
-    /// The API map; with it, features and entities are compared by what they decide.
+    /// The API map; with it each feature is compared by what is decided, and entities are those of the map.
     #[arg(long)]
     api_map: Option<PathBuf>,
     /// The time of the comparison; the clock's by default.
@@ -27,120 +34,110 @@ pub(super) struct Arguments {
     now: Option<Timestamp>,
 }
 
-/// What one user may, in words that compare.
-type Rights = BTreeMap<String, String>;
-
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let files = [("--from", Some(&arguments.from)), ("--to", Some(&arguments.to)), ("--api-map", arguments.api_map.as_ref())];
+    input::require_one_standard_input(files.into_iter().filter_map(|(name, path)| Some((name, path?.as_path()))))?;
     let from = input::read_snapshot(&arguments.from)?.policies;
     let to = input::read_snapshot(&arguments.to)?.policies;
     let map = arguments.api_map.as_deref().map(input::read_map).transpose()?;
-    let now = input::time_or_clock(arguments.now);
-    let users: BTreeSet<&str> = from.users().iter().chain(to.users()).map(|user| user.id.as_ref()).collect();
-    let mut out = std::io::stdout().lock();
-    let mut changed = 0_u64;
-    for id in users {
-        let before = rights(&from, id, map.as_ref(), now);
-        let after = rights(&to, id, map.as_ref(), now);
-        if before != after {
-            changed += 1;
-            print(&mut out, id, &before, &after)?;
-        }
-    }
-    writeln!(out, "{changed} users gain or lose something")?;
+    print(&Comparison::new(&from, &to, map.as_ref(), input::time_or_clock(arguments.now)))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(out: &mut impl Write, id: &str, before: &Rights, after: &Rights) -> std::io::Result<()> {
-    let id = OneLine(id);
-    for (right, detail) in after {
-        match before.get(right) {
-            None => writeln!(out, "{id} gains {}", OneLine(right))?,
-            Some(old) if old != detail => writeln!(out, "{id} keeps {}, but not as before", OneLine(right))?,
-            Some(_) => {}
+/// Two snapshots, and everything that their users are asked about.
+struct Comparison<'a> {
+    from: &'a Policies,
+    to: &'a Policies,
+    map: Option<&'a ApiMap>,
+    now: Timestamp,
+    asked: Asked<'a>,
+    things: Vec<Thing<'a>>,
+}
+
+/// What becomes of a user, in the order in which it is told.
+#[derive(Default)]
+struct Lines {
+    gains: BTreeSet<String>,
+    loses: BTreeSet<String>,
+    /// What is no gain or loss for sure.
+    changes: BTreeSet<String>,
+}
+
+fn print(comparison: &Comparison<'_>) -> std::io::Result<()> {
+    let users: BTreeSet<&str> = comparison.from.users().iter().chain(comparison.to.users()).map(|user| user.id.as_ref()).collect();
+    let mut out = std::io::stdout().lock();
+    let (mut sure, mut others) = (0_u64, 0_u64);
+    for id in users {
+        let lines = comparison.lines(id);
+        let told = lines.gains.iter().map(|right| format!(" gains {right}"));
+        let told = told.chain(lines.loses.iter().map(|right| format!(" loses {right}"))).chain(lines.changes.iter().map(|change| format!(": {change}")));
+        told.into_iter().try_for_each(|line| writeln!(out, "{}{}", OneLine(id), OneLine(&line)))?;
+        match (lines.gains.is_empty() && lines.loses.is_empty(), lines.changes.is_empty()) {
+            (false, _) => sure += 1,
+            (true, false) => others += 1,
+            (true, true) => {}
         }
     }
-    for right in before.keys().filter(|right| !after.contains_key(*right)) {
-        writeln!(out, "{id} loses {}", OneLine(right))?;
-    }
-    Ok(())
+    let others = if others == 0 { String::new() } else { format!(", {others} others may") };
+    writeln!(out, "{sure} users gain or lose something{others}")
 }
 
-fn rights(policies: &Policies, id: &str, map: Option<&ApiMap>, now: Timestamp) -> Rights {
-    let mut rights = Rights::new();
-    let Some(user) = policies.user(id).filter(|user| user.may_sign_in(now)) else { return rights };
-    rights.insert("the right to sign in".to_owned(), String::new());
-    let subject = |feature| {
-        // Conditions on headers and claims are judged as for a call without any.
-        let context = Context { now, headers: &NoHeaders, claims: None, scopes: &[], feature };
-        Subject::new(policies, RoleSource::Snapshot(user), context)
-    };
-    rights.extend(subject(None).role_names().map(|role| (format!("the role {role}"), String::new())));
-    add_policies(policies, user, &mut rights);
-    let Some(map) = map else { return rights };
-    for operation in map.operations() {
-        let feature = (operation.application.as_ref(), operation.feature.as_ref());
-        if executes(&subject(Some(feature)), feature, now) {
-            rights.insert(format!("the feature {}/{}", feature.0, feature.1), String::new());
+impl<'a> Comparison<'a> {
+    fn new(from: &'a Policies, to: &'a Policies, map: Option<&'a ApiMap>, now: Timestamp) -> Self {
+        Self { from, to, map, now, asked: Asked::of([from, to], map), things: things::changed(from, to, map) }
+    }
+
+    fn lines(&self, id: &str) -> Lines {
+        let [before, after] = [self.from, self.to].map(|policies| Side::new(policies, id, self.now));
+        let mut lines = Lines::default();
+        lines.of_held(&before.held(self.map), &after.held(self.map));
+        let (was, is) = (before.subject(None), after.subject(None));
+        for ((application, activity, entity), named) in self.asked.actions() {
+            lines.of_change(Change::between(was.as_ref(), is.as_ref(), application, (activity, entity)), named);
+        }
+        let subjects = (was.as_ref(), is.as_ref());
+        for thing in &self.things {
+            thing.compare(subjects, &self.asked, self.now, &mut lines);
+        }
+        lines
+    }
+}
+
+impl Lines {
+    fn of_held(&mut self, before: &Held, after: &Held) {
+        self.gains.extend(after.rights.difference(&before.rights).cloned());
+        self.loses.extend(before.rights.difference(&after.rights).cloned());
+        self.of_policies(&before.policies, &after.policies);
+    }
+
+    /// Policies by their names, with their texts.
+    fn of_policies(&mut self, before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) {
+        let is_deny = |name: &str| name.starts_with(side::DENY);
+        for (name, text) in after {
+            match before.get(name) {
+                None if is_deny(name) => self.changes.insert(format!("{name} is added")),
+                None => self.gains.insert(name.clone()),
+                Some(old) => old != text && self.changes.insert(format!("{name} changes")),
+            };
+        }
+        for name in before.keys().filter(|name| !after.contains_key(*name)) {
+            match is_deny(name) {
+                true => self.changes.insert(format!("{name} is taken away")),
+                false => self.loses.insert(name.clone()),
+            };
         }
     }
-    add_entities(map, &subject(None), &mut rights);
-    rights
-}
 
-/// Every policy of the user's roles and user-role, with its own text as the detail.
-fn add_policies(policies: &Policies, user: &User, rights: &mut Rights) {
-    let roles = user.roles.iter().filter_map(|id| policies.role(id)).map(|role| (role.id.to_string(), &role.resource));
-    let own = policies.user_role(&user.id).map(|role| ("the user-role".to_owned(), &role.resource));
-    for (role, resource) in roles.chain(own) {
-        let supervised = resource.supervised.iter().filter_map(|id| policies.role(id)).map(|role| &role.resource);
-        for resource in std::iter::once(resource).chain(supervised) {
-            for id in policies_of(policies, resource) {
-                let Some(policy) = policies.document(&id) else { continue };
-                rights.insert(format!("the {:?} policy {id} of {role}", policy.grant), format!("{policy:?}"));
-            }
-        }
-    }
-}
-
-fn policies_of(policies: &Policies, resource: &RoleResource) -> BTreeSet<ScopedId> {
-    let mut found: BTreeSet<ScopedId> = resource.policies.iter().cloned().collect();
-    let mut open: Vec<&ScopedId> = resource.collections.iter().collect();
-    let mut seen = BTreeSet::new();
-    while let Some(id) = open.pop() {
-        let Some(collection) = policies.collections().iter().find(|collection| collection.id == *id).filter(|_| seen.insert(id)) else { continue };
-        found.extend(collection.policies.iter().cloned());
-        open.extend(&collection.collections);
-    }
-    found
-}
-
-fn executes(subject: &Subject<'_>, feature: (&str, &str), now: Timestamp) -> bool {
-    let dates = Dates::Between(Interval::at(now));
-    let question = Question {
-        application: feature.0,
-        action_scope: "default",
-        activity: "Execute",
-        entity: "Feature",
-        id: &[("scope", Some(Cow::Borrowed(feature.0))), ("code", Some(Cow::Borrowed(feature.1)))],
-        metadata: MetadataOf::Unknown,
-        effective: dates,
-        as_at: dates,
-        policy: None,
-    };
-    subject.decide(&question).granted
-}
-
-const ACTIVITIES: &[&str] = &["Read", "Add", "Update", "Delete"];
-
-/// Whether an activity on an entity could be granted at all, and a digest of what it depends on.
-fn add_entities(map: &ApiMap, subject: &Subject<'_>, rights: &mut Rights) {
-    let application = map.operations().first().map_or("LUSID", |operation| operation.application.as_ref());
-    let mut entities: BTreeSet<&str> = map.entities().iter().map(|entity| entity.asked_as.as_ref()).collect();
-    entities.extend(["PropertyValue", "PropertyDefinition"]);
-    for entity in entities {
-        for activity in ACTIVITIES.iter().filter(|activity| subject.could_grant(application, activity, entity)) {
-            let digest = subject.rights(application, &[(activity, entity)]).digest;
-            rights.insert(format!("{activity} on {entity}"), format!("{digest:032x}"));
-        }
+    /// What becomes of a right that has this name.
+    fn of_change(&mut self, change: Change, named: &str) {
+        let may = |what: &str| format!("what policies say of {named} changes ({what})");
+        match change {
+            Change::None => false,
+            Change::Gains => self.gains.insert(named.to_owned()),
+            Change::Loses => self.loses.insert(named.to_owned()),
+            Change::MayGain => self.changes.insert(may("may gain")),
+            Change::MayLose => self.changes.insert(may("may lose")),
+            Change::MayGainOrLose => self.changes.insert(may("may gain or lose")),
+        };
     }
 }

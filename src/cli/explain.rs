@@ -71,6 +71,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 fn explained(arguments: &Arguments) -> Result<ExplainedCall> {
     let offline = offline_call(arguments).ok_or_else(|| anyhow!("a call has --snapshot, --api-map, --user, --method and --target"))?;
+    let files = [("--snapshot", &arguments.snapshot), ("--api-map", &arguments.api_map), ("--body", &arguments.body), ("--upstream", &arguments.upstream)];
+    input::require_one_standard_input(files.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?))))?;
     let world = offline.world()?;
     let read = |path: &Option<PathBuf>| path.as_deref().map(input::read).transpose();
     let (body, upstream) = (read(&arguments.body)?, read(&arguments.upstream)?);

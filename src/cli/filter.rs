@@ -1,6 +1,6 @@
 //! `doorward filter`: what a user would see of an answer, streamed from standard input.
 
-use super::offline;
+use super::{input, offline};
 use crate::authorize::{Answer, AnswerFilter, Call, DecisionId, Door, Need, Step, Stop, UpstreamMetadata, Verdict, authorize};
 use anyhow::{Result, anyhow, bail};
 use http::header::HOST;
@@ -20,6 +20,8 @@ pub(super) struct Arguments {
 const CHUNK: usize = 64 * 1024;
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let (snapshot, map) = (("--snapshot", &*arguments.offline.snapshot), ("--api-map", &*arguments.offline.api_map));
+    input::require_one_standard_input([snapshot, map, ("the answer", input::standard_input())])?;
     let world = arguments.offline.world()?;
     let now = arguments.offline.now();
     let mut headers = HeaderMap::new();

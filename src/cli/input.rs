@@ -9,6 +9,23 @@ use jiff::Timestamp;
 use std::io::Read;
 use std::path::Path;
 
+/// Standard input was named for more than one thing; there is one, and who reads second finds nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("standard input can be only one thing, and is named for {0}")]
+pub(super) struct NamedTwice(String);
+
+/// # Errors
+/// If more than one of these, each with what it is called, is standard input.
+pub(super) fn require_one_standard_input<'a>(named: impl IntoIterator<Item = (&'a str, &'a Path)>) -> Result<(), NamedTwice> {
+    let taken: Vec<&str> = named.into_iter().filter(|(_, path)| path.as_os_str() == "-").map(|(name, _)| name).collect();
+    if taken.len() > 1 { Err(NamedTwice(taken.join(" and "))) } else { Ok(()) }
+}
+
+/// Where what a command always reads from standard input comes from.
+pub(super) fn standard_input() -> &'static Path {
+    Path::new("-")
+}
+
 /// Reads a file, or standard input for `-`.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     if path.as_os_str() == "-" {

@@ -98,7 +98,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
             for line in told(&error).lines() {
                 let _ = writeln!(errors, "{}", OneLine(line));
             }
-            ExitCode::FAILURE
+            // As arguments that cannot be used.
+            if error.is::<input::NamedTwice>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -19,6 +19,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    super::input::require_one_standard_input(arguments.files.iter().map(|path| ("a case file", path.as_path())))?;
     let mut out = std::io::stdout().lock();
     let (mut passed, mut failed) = (0_u64, 0_u64);
     for path in &arguments.files {

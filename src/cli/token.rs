@@ -48,6 +48,8 @@ fn algorithm(text: &str) -> Result<Algorithm, String> {
 type Judge = Box<dyn Fn(&str) -> Result<String, String>>;
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let files = [("--config", &arguments.config), ("--jwks", &arguments.jwks)].into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?)));
+    input::require_one_standard_input(files.chain([("the tokens", input::standard_input())]))?;
     let judge = match (&arguments.config, &arguments.jwks) {
         (Some(config), _) => of_config(config)?,
         (None, Some(jwks)) => of_key_set(arguments, &input::read(jwks)?)?,

@@ -8,6 +8,7 @@ use super::{ConfigError, Problem};
 use crate::http_client::without_userinfo;
 use crate::sources::{IntrospectionSettings, Introspector, IssuerKeys, KeyHolder, KeyOrigin, KeySets, Surroundings};
 use crate::token::{self, Algorithm, IssuerRules, UserMatch};
+use http::uri::Authority;
 use http::{HeaderValue, Uri};
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,6 +94,12 @@ fn has_credentials(issuer: &str) -> bool {
     authority.is_some_and(|authority| authority.contains('@'))
 }
 
+/// A host, perhaps with a port, in lower case.
+fn host(text: &str) -> Option<Box<str>> {
+    let host = text.parse::<Authority>().ok().filter(|host| !host.as_str().contains('@') && !host.host().is_empty());
+    host.map(|host| host.as_str().to_ascii_lowercase().into())
+}
+
 /// The rules of an issuer of a case file: its keys are those of `[[issuers]]`, none of them required
 /// (interfaces §8).
 ///
@@ -140,6 +147,7 @@ fn rules(section: &Section<'_>) -> IssuerRules {
         roles_claim: some_text(&section.text_or("roles_claim", "")),
         allow_unknown_users: section.parsed("unknown_users", "write \"deny\" or \"allow\"", unknown).unwrap_or(false),
         allow_administrator: section.boolean_or("allow_administrator", false),
+        proof_hosts: section.list("proof_hosts", "write a host, with its port where it is not the usual one", host).unwrap_or_default().into(),
     };
     if rules.allow_unknown_users && rules.roles_claim.is_none() {
         section.problem("unknown_users", "`allow` needs a `roles_claim`, for nobody else says what they may do");

@@ -74,7 +74,7 @@ pub enum ShadowMode {
 impl Decisions {
     pub(super) fn read(root: &Section<'_>) -> Self {
         let section = root.section_or_empty("decisions");
-        let remedy = "write \"stdout\", \"file:\" and a path, \"otlp\", \"control\" or \"none\"";
+        let remedy = "write \"stdout\", \"file:\" and a path, \"control\" or \"none\"";
         let sinks = section.list("sink", remedy, sink).unwrap_or_else(|| vec![Some(Sink::Stdout)]);
         if sinks.len() > 1 && sinks.contains(&None) {
             section.problem("sink", "`none` stands beside others, remove it or them");

@@ -299,7 +299,13 @@ fn an_issuer_that_is_not_whole_is_refused() {
     assert!(problem(&format!("{ISSUER}algorithms = []")).starts_with("issuers[0].algorithms: is empty"));
     assert!(problem(&format!("{ISSUER}discovery = true")).contains("stands beside `jwks`"));
     assert!(problem(&format!("{ISSUER}{ISSUER}")).starts_with("issuers[1].issuer: `https://id.example` stands twice"));
+    let with_password = format!("{ISSUER}{ISSUER}").replace("https://", "https://user:canary@");
+    let told = problems(&with_password);
+    assert!(told.iter().any(|problem| problem.contains("`https://…@id.example` stands twice")) && !told.concat().contains("canary"), "{told:?}");
     assert!(problem(&format!("{ISSUER}unknown_users = 'allow'")).contains("needs a `roles_claim`"));
+    for host in ["https://api.example", "api.example/a", "x@api.example", "", ":443"] {
+        assert!(problem(&format!("{ISSUER}proof_hosts = ['{host}']")).contains("write a host"), "{host}");
+    }
     assert!(problem("[[issuers]]\nissuer = 'id'\naudience = 'a'\ndiscovery = true").starts_with("issuers[0].discovery: needs an issuer"));
     assert!(problem("issuers = 1").starts_with("issuers: is not an array of tables"));
 }
@@ -331,6 +337,8 @@ fn an_issuer_of_a_case_file_needs_nothing() {
     let read = rules(r#"{"issuer": "https://id.example", "roles_claim": "groups", "unknown_users": "allow"}"#).unwrap();
     assert_eq!((&*read.issuer, read.roles_claim.as_deref(), read.allow_unknown_users), ("https://id.example", Some("groups"), true));
     assert!(rules(r#"{"jwks": "x", "audience": ["a"], "clock_skew": "1s", "user_match": "login"}"#).is_ok());
+    let hosts = rules(r#"{"proof_hosts": ["API.example:8443", "[::1]"]}"#).unwrap().proof_hosts;
+    assert_eq!(hosts.iter().map(|host| &**host).collect::<Vec<_>>(), ["api.example:8443", "[::1]"]);
     assert!(rules(r#"{"issuers": 1}"#).unwrap_err().to_string().starts_with("case.yaml: issuers[0].issuers: unknown key"));
     assert!(rules("[]").is_err());
 }
@@ -351,6 +359,8 @@ fn words_and_shares_are_understood() {
     assert_eq!((config.decisions.sinks.len(), config.decisions.when, config.decisions.on_full), (2, When::Sampled(0.25), OnFull::Block));
     assert_eq!(config.shadow.unwrap().mode, ShadowMode::Observe);
     assert!(parse("[decisions]\nsink = 'none'").unwrap().decisions.sinks.is_empty());
+    // What this version cannot do is not offered.
+    assert!(!problem("[decisions]\nsink = 'kafka'").contains("otlp"));
     for wrong in ["sink = 'kafka'", "sink = ['none', 'stdout']", "when = 'sampled(2)'", "when = 'never'", "on_full = 'panic'"] {
         assert!(parse(&format!("[decisions]\n{wrong}")).is_err(), "{wrong}");
     }

@@ -154,16 +154,35 @@ impl Caller {
     }
 
     /// Whether they may hand these policies on, or take them away: to and from a role, a user-role or
-    /// a collection. Of a collection every policy in it is asked, however deep.
+    /// a collection. Of a collection every policy in it is asked, however deep; one that has nothing in it yet,
+    /// or is not there yet, is asked itself. What is named before it is there is asked by its id: of what it will say nothing is known.
     ///
     /// # Errors
     /// 403 unless a policy grants each.
     pub(super) fn require_delegation(&self, state: &State, activity: Activity, policies: &[ScopedId], collections: &[ScopedId]) -> Result<(), Problem> {
-        for id in expanded(state, policies, collections) {
-            let Some(policy) = state.policies.find(&id) else { continue };
-            self.require(activity, "Delegation", &policy.id, document(policy).as_ref())?;
+        let named = expanded(state, policies, collections);
+        for id in &named.policies {
+            let document = state.policies.find(&id.key()).and_then(|policy| document(policy));
+            self.require(activity, "Delegation", id, document.as_ref())?;
         }
-        Ok(())
+        named.bare_collections.iter().try_for_each(|id| self.require(activity, "Delegation", id, None))
+    }
+
+    /// Whether they may execute a feature, by application and code, now and by the call's own headers.
+    pub(super) fn may_execute(&self, (application, code): (&str, &str)) -> bool {
+        let now = Dates::Between(Interval::at(clock::now()));
+        let question = Question {
+            application,
+            action_scope: "default",
+            activity: "Execute",
+            entity: "Feature",
+            id: &[("scope", Some(application.into())), ("code", Some(code.into()))],
+            metadata: MetadataOf::Unknown,
+            effective: now,
+            as_at: now,
+            policy: None,
+        };
+        self.subject_at(&self.0.facts, Some((application, code))).decide(&question).granted
     }
 
     /// Whether they are an administrator, or nothing speaks of reading it, for or against.
@@ -235,19 +254,35 @@ fn document(policy: &Policy) -> Option<PolicyDocument> {
     PolicyDocument::parse(&serde_json::to_vec(policy).ok()?).ok()
 }
 
-/// The keys of these policies and of those in these collections.
-fn expanded(state: &State, policies: &[ScopedId], collections: &[ScopedId]) -> BTreeSet<String> {
-    let mut found: BTreeSet<String> = policies.iter().map(ScopedId::key).collect();
+/// What is asked when policies and collections are handed on.
+#[derive(Default)]
+struct Named {
+    policies: BTreeSet<ScopedId>,
+    /// Collections in which there is nothing to be asked, or which are not there.
+    bare_collections: BTreeSet<ScopedId>,
+}
+
+/// These policies and those of these collections, however deep.
+fn expanded(state: &State, policies: &[ScopedId], collections: &[ScopedId]) -> Named {
+    let mut named = Named { policies: policies.iter().cloned().collect(), ..Named::default() };
     let mut seen = BTreeSet::new();
-    let mut open: Vec<String> = collections.iter().map(ScopedId::key).collect();
-    while let Some(key) = open.pop() {
-        let Some(collection) = state.collections.find(&key) else { continue };
-        if seen.insert(key) {
-            found.extend(collection.policies.iter().map(ScopedId::key));
-            open.extend(collection.policy_collections.iter().map(ScopedId::key));
+    let mut open: Vec<&ScopedId> = collections.iter().collect();
+    while let Some(id) = open.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        let collection = state.collections.find(&id.key());
+        match collection.filter(|collection| !(collection.policies.is_empty() && collection.policy_collections.is_empty())) {
+            Some(collection) => {
+                named.policies.extend(collection.policies.iter().cloned());
+                open.extend(&collection.policy_collections);
+            }
+            None => {
+                named.bare_collections.insert(id.clone());
+            }
         }
     }
-    found
+    named
 }
 
 /// Callers for the tests of the operations.

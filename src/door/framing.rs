@@ -18,7 +18,7 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 const PROXY_AUTHENTICATION_INFO: HeaderName = HeaderName::from_static("proxy-authentication-info");
 
 /// Headers that RFC 9110 §7.6.1 and custom keep on one connection.
-const HOP_BY_HOP: [HeaderName; 10] =
+static HOP_BY_HOP: [HeaderName; 10] =
     [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, PROXY_AUTHENTICATION_INFO, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
 /// The client's end of a connection, as the upstream is told of it.
@@ -57,15 +57,27 @@ pub fn check_size(line_bytes: usize, headers: &HeaderMap, limit: usize) -> Resul
     Ok(())
 }
 
+/// Takes the framing of an upstream's answer for what it is: a transfer coding beats a length beside it
+/// (RFC 9112 §6.3), which then says nothing of the body and goes.
+///
+/// # Errors
+/// 502 for any coding but `chunked` alone: such a body can be passed on neither as it is nor undone.
+pub fn settle_answer(headers: &mut HeaderMap) -> Result<(), Refusal> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else { return Ok(()) };
+    if !coding.as_bytes().eq_ignore_ascii_case(b"chunked") || codings.next().is_some() {
+        let reason = "the upstream's transfer-encoding is not chunked alone";
+        return Err(Refusal::new(RefusalName::UpstreamUnavailable, "The upstream is not available.", reason));
+    }
+    headers.remove(CONTENT_LENGTH);
+    Ok(())
+}
+
 /// Removes everything that ends at this hop, with what `Connection` names.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        let named: Vec<HeaderName> = nominated(headers).collect();
-        for name in named {
-            headers.remove(name);
-        }
-    }
-    for name in &HOP_BY_HOP {
+    let named: Vec<HeaderName> = nominated(headers).collect();
+    let going: Vec<HeaderName> = headers.keys().filter(|name| HOP_BY_HOP.contains(name) || named.contains(name)).cloned().collect();
+    for name in going {
         headers.remove(name);
     }
 }
@@ -133,6 +145,55 @@ mod tests {
         }
         remove_hop_by_hop(&mut headers);
         assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-kept"]);
+    }
+
+    #[test]
+    fn what_frames_a_request_is_not_copied_and_who_sent_it_is_not_believed() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("content-length", "2"),
+            ("transfer-encoding", "chunked"),
+            ("expect", "100-continue"),
+            ("upgrade", "websocket"),
+            ("connection", "upgrade"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "forged"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        let visitor = Visitor::new([192, 0, 2, 1].into(), false);
+        dress_request(&mut headers, &visitor, None, None, Version::HTTP_11);
+        let mut left: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        left.sort_unstable();
+        assert_eq!(left, [("x-forwarded-for", "192.0.2.1"), ("x-forwarded-proto", "http")]);
+    }
+
+    #[test]
+    fn a_websocket_is_wished_for_by_a_get_of_http_1_1_that_says_so_once_and_nothing_else() {
+        let asked = |method: Method, version: Version, lines: &[(&'static str, &'static str)]| {
+            let (mut head, ()) = http::Request::builder().method(method).version(version).body(()).unwrap().into_parts();
+            head.headers.extend(lines.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))));
+            upgrade_asked(&head).is_some()
+        };
+        let (named, wish) = (("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket"));
+        assert!(asked(Method::GET, Version::HTTP_11, &[named, wish]));
+        for (method, version) in
+            [(Method::POST, Version::HTTP_11), (Method::HEAD, Version::HTTP_11), (Method::GET, Version::HTTP_10), (Method::GET, Version::HTTP_2)]
+        {
+            assert!(!asked(method.clone(), version, &[named, wish]), "{method} {version:?}");
+        }
+        for lines in [
+            &[][..],
+            &[named],
+            &[wish],
+            &[("connection", "keep-alive"), wish],
+            &[named, wish, wish],
+            &[named, ("upgrade", "websocket, h2c")],
+            &[named, ("upgrade", "h2c")],
+        ] {
+            assert!(!asked(Method::GET, Version::HTTP_11, lines), "{lines:?}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
-use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls::server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier};
 use rustls::{CertificateError, ClientConfig, RootCertStore, ServerConfig};
 use std::fmt;
 use std::sync::Arc;
@@ -95,6 +95,7 @@ fn server_config(certificate: &[u8], key: &[u8], client_ca: Option<&[u8]>) -> Re
     }
     let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::Key)?;
     let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let is_of_known_clients = client_ca.is_some();
     let builder = match client_ca {
         None => builder.with_no_client_auth(),
         Some(authority) => {
@@ -105,7 +106,17 @@ fn server_config(certificate: &[u8], key: &[u8], client_ca: Option<&[u8]>) -> Re
     };
     let mut config = builder.with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    if is_of_known_clients {
+        forget_sessions(&mut config);
+    }
     Ok(config)
+}
+
+/// A session that is resumed shows no certificate again: its client would be known for ever by one that has
+/// ended, or whose authority is trusted no more.
+fn forget_sessions(config: &mut ServerConfig) {
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
 }
 
 /// Whether a server may show the certificate at this time, by its own dates: those of the certificates

@@ -1,11 +1,13 @@
 //! One thread of the services: its runtime and its server. Nothing is shared with another thread but
 //! counters, caches and the world.
 
+use super::arriving::{Arriving, Bounds};
 use super::ext_authz::{self, ExtAuthz};
 use super::ext_proc::ExtProc;
 use super::listen::Incoming;
+use super::presence::Presence;
 use super::{EnvoyError, Limits, Settings};
-use crate::door::{Metadata, Running, Wiring, draw_id};
+use crate::door::{Metadata, Running, Seats, Wiring, draw_id};
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessorServer;
 use http::{Request, Response};
 use std::convert::Infallible;
@@ -31,6 +33,8 @@ const MAX_STREAMS: u32 = 1024;
 /// Windows that let an answer's chunks come without waiting.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
+/// Of messages of one connection that have not come whole, in bytes; one whole message is always allowed.
+const UNFINISHED_BYTES: usize = 64 * 1024 * 1024;
 
 /// What a thread needs to begin.
 pub(super) struct Blueprint {
@@ -44,6 +48,7 @@ pub(super) struct Blueprint {
 pub(super) struct Shared {
     pub(super) wiring: Arc<Wiring>,
     pub(super) metadata: Metadata,
+    pub(super) seats: Seats,
     /// Whether ext_proc follows ext_authz.
     pub(super) ext_proc: bool,
     /// The bytes of a request's head.
@@ -78,7 +83,7 @@ impl Blueprint {
         let mut stopped = running.stopped.clone();
         let mut serving = JoinSet::new();
         for listener in listeners {
-            let incoming = Incoming::new(listener, &shared.wiring, Arc::clone(&running.connections), settings.limits.max_connections);
+            let incoming = Incoming::new(listener, &shared.wiring, &running, &settings.limits);
             serving.spawn(serve(incoming, settings.limits, shared.clone(), stopped.clone()));
         }
         let all_ended = async { while serving.join_next().await.is_some() {} };
@@ -99,6 +104,7 @@ struct Services {
     authorization: ExtAuthz,
     processor: ExternalProcessorServer<ExtProc>,
     message_bytes: usize,
+    bounds: Bounds,
 }
 
 impl Service<Request<Body>> for Services {
@@ -112,7 +118,12 @@ impl Service<Request<Body>> for Services {
 
     /// Whatever is no check is the processor's, which answers unknown paths, too.
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if request.uri().path() == ext_authz::CHECK { self.authorization.call(request, self.message_bytes) } else { self.processor.call(request) }
+        let presence = request.extensions().get::<Presence>().cloned().unwrap_or_default();
+        if request.uri().path() == ext_authz::CHECK {
+            let request = request.map(|body| Arriving::one(body, &presence, self.bounds));
+            return self.authorization.call(request, self.message_bytes, presence.open());
+        }
+        self.processor.call(request.map(|body| Arriving::row(body, &presence, self.bounds)))
     }
 }
 
@@ -122,6 +133,7 @@ async fn serve(incoming: Incoming, limits: Limits, shared: Shared, mut stopped: 
         authorization: ExtAuthz::new(shared.clone()),
         processor: ExternalProcessorServer::new(ExtProc::new(shared)).max_decoding_message_size(message_bytes),
         message_bytes,
+        bounds: Bounds { time: limits.request_body_timeout, bytes: UNFINISHED_BYTES.max(message_bytes) },
     };
     let server = Server::builder()
         .max_concurrent_streams(MAX_STREAMS)

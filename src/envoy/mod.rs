@@ -3,17 +3,20 @@
 //! it says becomes Envoy's messages again. It decides nothing itself, and what it cannot read, or
 //! Envoy cannot carry out, is a refusal.
 
+mod arriving;
 mod core;
 mod ext_authz;
 mod ext_proc;
 mod head;
 mod listen;
+mod presence;
 mod refuse;
 
-use crate::door::{ListenError, Metadata, Serving, Sockets, Wiring, bind};
+use crate::door::{ListenError, Metadata, Seats, Serving, Sockets, Wiring, bind};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the services are told by the configuration (interfaces §2).
 #[derive(Clone, Debug)]
@@ -36,8 +39,14 @@ pub struct Limits {
     pub request_head_bytes: usize,
     /// Bytes of a request body that is inspected.
     pub request_body_bytes: usize,
+    /// Time for a connection to begin.
+    pub header_read_timeout: Duration,
+    /// Time for a message to come whole.
+    pub request_body_timeout: Duration,
     /// Connections of Envoys at once, over all threads.
     pub max_connections: usize,
+    /// Calls at work at once, over all threads, of each service alike.
+    pub max_in_flight: usize,
 }
 
 /// Why the services could not be started.
@@ -89,12 +98,14 @@ impl Envoy {
     /// When a thread or its runtime cannot be made.
     pub fn serve(self, wiring: &Wiring, metadata: &Metadata) -> Result<Serving, EnvoyError> {
         let (serving, running) = Serving::begin();
+        let seats = Seats::new(self.settings.limits.max_in_flight);
         for listeners in self.listeners {
             let core = core::Blueprint {
                 settings: self.settings.clone(),
                 shared: core::Shared {
                     wiring: Arc::new(wiring.clone()),
                     metadata: metadata.clone(),
+                    seats: seats.clone(),
                     ext_proc: self.settings.ext_proc,
                     head_bytes: self.settings.limits.request_head_bytes,
                 },

@@ -7,7 +7,7 @@ use super::questions::{self, Questions};
 use super::{Door, verdict};
 use crate::authorize::{DecisionId, Refusal, RefusalName};
 use crate::door::framing::check_size;
-use crate::door::{draw_id, refusal_body, refusal_headers};
+use crate::door::{Ending, draw_id, refusal_body, refusal_headers, too_busy};
 use crate::snapshot::World;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -57,8 +57,11 @@ pub(super) async fn answer(door: &Arc<Door>, peer: IpAddr, request: Request<Inco
     let Some(id) = draw_id() else { return status_alone(StatusCode::SERVICE_UNAVAILABLE) };
     let target = request.uri().path_and_query().map_or("", http::uri::PathAndQuery::as_str).to_owned();
     let asked = Asked::read(&target);
+    let seat = door.seats.take();
     match asked {
         Asked::Unknown => refused(&world, id, &Refusal::new(RefusalName::NotFound, "There is nothing at this path.", "no such path")),
+        // Without a seat nothing is read and nobody is asked.
+        _ if seat.is_none() => refuse(&world, verdict::begin(door, id), &asked, &too_busy()),
         Asked::Bare(questions) => questions::answer(door, &world, id, questions, request).await,
         _ => answer_call(door, peer, &world, id, &asked, request.into_parts().0).await,
     }
@@ -76,12 +79,15 @@ async fn answer_call(door: &Door, peer: IpAddr, world: &Arc<World>, id: Decision
     };
     match judged {
         Ok(headers) => admitted(headers),
-        Err(refusal) => {
-            ending.refused(&refusal);
-            let answer = refused(world, id, &refusal);
-            if matches!(asked, Asked::Nginx) { for_nginx(answer, &refusal) } else { answer }
-        }
+        Err(refusal) => refuse(world, ending, asked, &refusal),
     }
+}
+
+/// Refuses in the words that who asks understands.
+fn refuse(world: &World, mut ending: Ending, asked: &Asked<'_>, refusal: &Refusal) -> Answer {
+    ending.refused(refusal);
+    let answer = refused(world, ending.decision_id(), refusal);
+    if matches!(asked, Asked::Nginx) { for_nginx(answer, refusal) } else { answer }
 }
 
 /// # Errors

@@ -3,7 +3,7 @@
 
 use super::Door;
 use crate::authorize::{Applications, Asking, BareQuestion, Caller, Refusal, RefusalName, RequestHeaders};
-use crate::json_filter::{Document, Limits};
+use crate::json_filter::{Document, Limits, Node};
 use crate::policy::{Dates, Interval};
 use crate::snapshot::World;
 use crate::sources::Presented;
@@ -85,14 +85,19 @@ pub(super) fn check_members(body: &[u8]) -> Result<(), Refusal> {
     while let Some(node) = open.pop() {
         let mut names = HashSet::new();
         for (name, inside) in node.members() {
-            open.push(inside);
+            open.extend(Some(inside).filter(may_hold));
             if !names.insert(name.clone()) {
                 return Err(unreadable(format!("the member `{name}` stands twice")));
             }
         }
-        open.extend(node.elements());
+        open.extend(node.elements().filter(may_hold));
     }
     Ok(())
+}
+
+/// Whether there may be members in it, or in what is in it.
+fn may_hold(node: &Node<'_>) -> bool {
+    node.is_object() || node.is_array()
 }
 
 /// A question that cannot be read; the reason is for its author.

@@ -21,6 +21,7 @@ pub(super) struct Sitting<'a> {
 }
 
 #[derive(Clone, Deserialize)]
+#[serde(expecting = "a subject: an object with `type` and `id`")]
 struct Subject {
     #[serde(rename = "type")]
     kind: String,
@@ -28,11 +29,13 @@ struct Subject {
 }
 
 #[derive(Clone, Deserialize)]
+#[serde(expecting = "an action: an object with `name`")]
 struct Action {
     name: String,
 }
 
 #[derive(Clone, Deserialize)]
+#[serde(expecting = "a resource: an object with `type` and `id`")]
 struct Resource {
     #[serde(rename = "type")]
     entity: String,
@@ -42,13 +45,14 @@ struct Resource {
 }
 
 #[derive(Clone, Default, Deserialize)]
+#[serde(expecting = "properties: an object with `id` or `metadata`")]
 struct Properties {
     id: Option<BTreeMap<String, String>>,
     metadata: Option<Box<RawValue>>,
 }
 
 #[derive(Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a context: an object with `application`, `effectiveAt` or `asAt`")]
 struct Circumstances {
     application: Option<String>,
     effective_at: Option<String>,
@@ -57,6 +61,7 @@ struct Circumstances {
 
 /// One question, or the defaults of several.
 #[derive(Clone, Default, Deserialize)]
+#[serde(expecting = "an object with `subject`, `action` and `resource`")]
 struct Asked {
     subject: Option<Subject>,
     action: Option<Action>,
@@ -65,12 +70,14 @@ struct Asked {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object with `evaluations`, or with `subject`, `action` and `resource`")]
 struct Several {
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
 
 #[derive(Default, Deserialize)]
+#[serde(expecting = "options: an object with `evaluations_semantic`")]
 struct Options {
     #[serde(default)]
     evaluations_semantic: Semantic,

@@ -17,7 +17,7 @@ mod verdict;
 
 pub use serving::Serving;
 
-use crate::door::{Metadata, Wiring};
+use crate::door::{Metadata, Seats, Wiring};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -50,6 +50,8 @@ pub struct Limits {
     pub header_read_timeout: Duration,
     /// Connections at once, over all addresses.
     pub max_connections: usize,
+    /// Calls and questions at work at once.
+    pub max_in_flight: usize,
 }
 
 /// The door, shared by all its connections.
@@ -57,6 +59,7 @@ pub(crate) struct Door {
     settings: Settings,
     wiring: Arc<Wiring>,
     metadata: Metadata,
+    seats: Seats,
 }
 
 impl Door {
@@ -70,5 +73,6 @@ impl Door {
 /// Serves on these listeners until it is stopped or dropped.
 #[must_use]
 pub fn serve(listeners: Vec<TcpListener>, settings: Settings, wiring: Wiring, metadata: Metadata) -> Serving {
-    serving::start(listeners, Arc::new(Door { settings, wiring: Arc::new(wiring), metadata }))
+    let seats = Seats::new(settings.limits.max_in_flight);
+    serving::start(listeners, Arc::new(Door { settings, wiring: Arc::new(wiring), metadata, seats }))
 }

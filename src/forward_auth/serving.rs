@@ -5,7 +5,6 @@ use super::Door;
 use super::answering;
 use crate::authorize::{self, RefusalName};
 use crate::door::PARTING;
-use crate::observe::Outcome;
 use http::Request;
 use http::header::{CONNECTION, HeaderValue};
 use hyper::body::Incoming;
@@ -96,9 +95,7 @@ impl Entrance {
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr, connections: &mut JoinSet<()>) {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             // Closed at once: a proxy that gets no answer lets nothing through.
-            let counts = self.door.wiring.metrics.door(authorize::Door::ForwardAuth);
-            counts.count(Outcome::Refused);
-            counts.refuse(RefusalName::Overloaded);
+            self.door.wiring.metrics.door(authorize::Door::ForwardAuth).turn_away(RefusalName::Overloaded);
             return;
         };
         // Without it an answer's last segment may wait for the peer's acknowledgement.

@@ -32,7 +32,7 @@ impl Gateway {
     /// to end. One that is followed is not told by that: the shutdown is awaited all the same, and does
     /// not lengthen the time that runs already.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>, cut: impl Future<Output = ()>) -> End {
-        let Self { wiring, admin, process, serving, envoy, forward_auth, hand_over, supervisor, mut operators, mut tasks } = self;
+        let Self { wiring, admin, process, serving, envoy, forward_auth, hand_over, supervisor, operators, mut tasks } = self;
         let mut shutdown = pin!(shutdown);
         let end = tokio::select! {
             () = &mut shutdown => End::Told,
@@ -43,7 +43,7 @@ impl Gateway {
             if end == End::Followed {
                 tracing::info!("another process serves in the place of this one, which finishes what runs");
                 // Its sockets are the other process's, which is not stopping. Who was let in is answered still.
-                operators.abort_all();
+                operators.close();
             } else {
                 admin.is_stopping.store(true, Ordering::Relaxed);
                 if let Some(supervisor) = &supervisor {
@@ -91,7 +91,7 @@ impl Gateway {
             () = finish => {}
             () = hurrying => {}
         }
-        operators.shutdown().await;
+        operators.end().await;
         tasks.shutdown().await;
         end
     }

@@ -147,8 +147,8 @@ pub struct Gateway {
     forward_auth: Option<forward_auth::Serving>,
     hand_over: Option<HandOver>,
     supervisor: Option<Arc<Supervisor>>,
-    /// The listeners of the operator's door.
-    operators: JoinSet<()>,
+    /// The operator's door.
+    operators: admin::Serving,
     /// Sources, certificates and what the service manager is told; they end with this.
     tasks: JoinSet<()>,
 }
@@ -254,7 +254,7 @@ impl Gateway {
         if let Some(serving) = &serving {
             admin.connections = serving.connections();
         }
-        let operators = operators.into_iter().map(|listener| operate(listener, admin.clone())).collect();
+        let operators = admin::serve(operators, &admin, &settings::admin(&config.proxy.limits));
         if let Some(supervisor) = supervisor.clone() {
             let admin = admin.clone();
             tasks.spawn(async move { supervisor.follow(admin, manager.watchdog).await });
@@ -319,12 +319,6 @@ fn open_forward_auth(config: &Config, listeners: Vec<TcpListener>, wiring: &Wiri
     let listening = addresses(&listeners).first().copied();
     let settings = settings::forward_auth(section, &config.proxy.limits, listening);
     Some(forward_auth::serve(listeners, settings, wiring.clone(), metadata?))
-}
-
-async fn operate(listener: TcpListener, state: Admin) {
-    if let Err(error) = admin::serve(listener, state, std::future::pending()).await {
-        tracing::error!(%error, "the operator's door is closed");
-    }
 }
 
 fn labels(config: &Config, maps: &ApiMap) -> Labels {

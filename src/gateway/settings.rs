@@ -1,6 +1,7 @@
 //! The configuration's sections as the settings of the rooms they belong to.
 
 use super::GatewayError;
+use crate::admin;
 use crate::api_map::ApiMap;
 use crate::cases::read_yaml;
 use crate::config::{self, Config};
@@ -127,7 +128,10 @@ pub(super) fn envoy(section: &config::Envoy, limits: &config::Limits) -> envoy::
         limits: envoy::Limits {
             request_head_bytes: limits.request_head_bytes,
             request_body_bytes: limits.request_body_bytes,
+            header_read_timeout: limits.header_read_timeout,
+            request_body_timeout: limits.request_body_timeout,
             max_connections: limits.max_connections,
+            max_in_flight: limits.max_in_flight,
         },
     }
 }
@@ -196,11 +200,17 @@ pub(super) fn forward_auth(section: &config::ForwardAuth, limits: &config::Limit
             header_count: limits.header_count,
             header_read_timeout: limits.header_read_timeout,
             max_connections: limits.max_connections,
+            max_in_flight: limits.max_in_flight,
         },
         public_url: section.public_url.as_ref().map_or_else(own, |url| url.to_string().trim_end_matches('/').to_owned()),
         questions: section.questions,
         question_bytes: section.question_bytes,
     }
+}
+
+/// The limits of the operator's door.
+pub(super) fn admin(limits: &config::Limits) -> admin::Limits {
+    admin::Limits { head_bytes: limits.request_head_bytes, head_time: limits.header_read_timeout, body_time: limits.request_body_timeout }
 }
 
 /// What verdicts depend on.

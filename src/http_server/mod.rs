@@ -36,6 +36,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// How long, and for how many bytes, a client is listened to that is sent away.
 const FAREWELL: Duration = Duration::from_millis(200);
 const FAREWELL_BYTES: u64 = 16 * 1024;
+/// How long a connection that is to end waits for a request that may be on its way: one that is closed under it
+/// would be lost.
+const PARTING: Duration = Duration::from_secs(1);
 /// No more clients are sent away in words at once; the next ones are cut off.
 const MOST_SENT_AWAY: usize = 256;
 
@@ -119,7 +122,9 @@ async fn connection(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, mu
     // Without it an answer's last segment may wait for the client's acknowledgement.
     let _ = stream.set_nodelay(true);
     let (routes, patience) = (TowerToHyperService::new(shared.router.clone()), shared.body_time);
+    let is_last = stopped.clone();
     let service = service_fn(move |request: Request<Incoming>| {
+        let is_last = is_last.clone();
         let is_awaited = request.headers().contains_key(EXPECT);
         let (head, body) = request.into_parts();
         let (body, leftover) = lend(Timely::new(body, patience));
@@ -128,8 +133,9 @@ async fn connection(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, mu
         let answer = routes.call(request);
         async move {
             let mut answer = answer.await?;
-            // An answer may be made before its request was read: whoever reuses the connection must know.
-            if !leftover.is_drained(is_awaited).await {
+            // An answer may be made before its request was read, or be the last one: whoever reuses the connection
+            // must know.
+            if !leftover.is_drained(is_awaited).await || *is_last.borrow() {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(answer)
@@ -138,9 +144,12 @@ async fn connection(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, mu
     let mut connection = pin!(shared.builder.serve_connection(TokioIo::new(ClientStream::new(stream, shared.body_time)), service));
     tokio::select! {
         _ = connection.as_mut() => return,
-        _ = stopped.wait_for(|stopped| *stopped) => connection.as_mut().graceful_shutdown(),
+        _ = stopped.wait_for(|stopped| *stopped) => {}
     }
-    let _ = connection.await;
+    if tokio::time::timeout(PARTING, connection.as_mut()).await.is_err() {
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
+    }
 }
 
 /// Says 503 and closes, without reading what is wanted.

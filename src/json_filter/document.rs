@@ -1,16 +1,21 @@
-//! A request body, whole in memory: a strict, borrowed tree that keeps duplicates, order and number texts.
+//! A request body, whole in memory: strict, borrowed, with its duplicates, its order and its number texts.
+//!
+//! It is read once to see that it is JSON; a value is found again by reading over what stands before it. So a
+//! body takes no memory but its own bytes, however many values it has, and no reading of it is ever a tree.
 
-mod reader;
+mod inside;
+mod node;
 
 use std::borrow::Cow;
 
 use super::Limits;
-use super::error::{DuplicateName, FilterError};
-use super::pattern::{Pattern, Pointer, Segment, index_of};
+use super::error::FilterError;
+use super::pattern::{Pattern, Segment};
 use super::scan::{self, Scan};
+use super::skim::{Skim, Skimmed};
 use super::spots::Kind;
-use super::text::{decode, decode_lossy, text};
-use reader::Reader;
+use super::text::decode;
+pub use node::Node;
 
 /// How member names are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +28,17 @@ pub enum NameMatch {
 }
 
 impl NameMatch {
+    /// Whether a name as it stands between its quotes is the one that is looked for.
+    fn fits(self, raw: &[u8], name: &str) -> bool {
+        if raw.is_ascii() && name.is_ascii() && !raw.contains(&b'\\') {
+            return match self {
+                Self::Exact => raw == name.as_bytes(),
+                Self::IgnoreCase => raw.eq_ignore_ascii_case(name.as_bytes()),
+            };
+        }
+        decode(raw).is_some_and(|own| self.equal(&own, name))
+    }
+
     fn equal(self, one: &str, other: &str) -> bool {
         match self {
             Self::Exact => one == other,
@@ -42,31 +58,10 @@ pub const fn fold_case(character: char) -> char {
     }
 }
 
-/// A parsed body. Neither parsing, nor reading, nor dropping it recurses.
+/// A body that is JSON. Neither parsing nor reading it recurses into it.
 #[derive(Debug)]
 pub struct Document<'a> {
-    bytes: &'a [u8],
-    /// Every value, parents before children, in the order of the bytes.
-    entries: Vec<Entry>,
-}
-
-/// Sixteen bytes, for a body can be little but commas; what its first byte or a scan tells is not kept.
-#[derive(Debug, Clone, Copy, Default)]
-struct Entry {
-    start: u32,
-    end: u32,
-    /// Where its member name begins, behind the quote; 0 in arrays.
-    name: u32,
-    /// The entry behind this one and all inside it.
-    next: u32,
-}
-
-/// A value of a document.
-#[derive(Debug, Clone, Copy)]
-pub struct Node<'a> {
-    document: &'a Document<'a>,
-    id: usize,
-    entry: Entry,
+    root: Node<'a>,
 }
 
 /// An item of a body.
@@ -77,6 +72,9 @@ pub struct Found<'a> {
     /// The item.
     pub node: Node<'a>,
 }
+
+/// What is done with each item of a body; an error ends the reading.
+type VisitItem<'v, 'a> = dyn FnMut(Found<'a>) -> Result<(), FilterError> + 'v;
 
 impl<'a> Document<'a> {
     /// Reads a whole body by RFC 8259. Of the limits only the depth counts: the body is in memory already.
@@ -90,187 +88,68 @@ impl<'a> Document<'a> {
         if let Err(error) = simdutf8::compat::from_utf8(bytes) {
             return Err(FilterError::InvalidUtf8 { offset: error.valid_up_to() as u64 });
         }
-        let entries = Reader::new(bytes, limits.depth).read()?;
-        Ok(Self { bytes, entries })
+        let start = scan::blank(bytes, 0);
+        let end = end_of_value(bytes, start, limits.depth)?;
+        let rest = scan::blank(bytes, end);
+        match bytes.get(rest) {
+            Some(_) => Err(FilterError::TrailingBytes { offset: rest as u64 }),
+            None => Ok(Self { root: Node::new(bytes, 0, start, end) }),
+        }
     }
 
     /// The whole document.
-    pub fn root(&'a self) -> Node<'a> {
-        self.node(0).unwrap_or(Node { document: self, id: 0, entry: Entry::default() })
+    pub fn root(&self) -> Node<'a> {
+        self.root
     }
 
-    /// The items at a place, in the order of the bytes (interfaces §3).
+    /// Visits the items at a place, in the order of the bytes (interfaces §3). None of them is kept.
     ///
     /// # Errors
     /// When the fixed part is missing and not `optional`, when a value that must be entered has the
-    /// wrong shape, or when a name that is looked up stands twice.
-    pub fn items(&'a self, place: &Pattern, names: NameMatch, optional: bool) -> Result<Vec<Found<'a>>, FilterError> {
-        let mut found = vec![Found { key: None, node: self.root() }];
-        let mut fixed = !optional;
-        for segment in place.segments() {
-            fixed &= *segment != Segment::Star;
-            let mut inside = Vec::new();
-            for Found { node, .. } in found {
-                node.step(segment, names, fixed, &mut inside)?;
-            }
-            found = inside;
-        }
-        if place.segments().last() != Some(&Segment::Star) {
-            found.retain(|item| !item.node.is_null());
-        }
-        Ok(found)
-    }
-
-    fn node(&'a self, id: usize) -> Option<Node<'a>> {
-        self.entries.get(id).map(|&entry| Node { document: self, id, entry })
+    /// wrong shape, when a name that is looked up stands twice, or when the visit says so.
+    pub fn each_item(&self, place: &Pattern, names: NameMatch, optional: bool, visit: &mut VisitItem<'_, 'a>) -> Result<(), FilterError> {
+        let is_starred = place.segments().last() == Some(&Segment::Star);
+        let mut visit = |found: Found<'a>| if is_starred || !found.node.is_null() { visit(found) } else { Ok(()) };
+        enter(Found { key: None, node: self.root }, place.segments(), names, !optional, &mut visit)
     }
 }
 
-impl<'a> Node<'a> {
-    /// Its text in the body, byte for byte.
-    pub fn raw(&self) -> &'a [u8] {
-        self.document.bytes.get(self.span()).unwrap_or_default()
-    }
-
-    /// Where its text stands in the body.
-    pub fn span(&self) -> std::ops::Range<usize> {
-        self.entry.start as usize..self.entry.end as usize
-    }
-
-    /// Whether it is null.
-    pub fn is_null(&self) -> bool {
-        self.kind() == Kind::Null
-    }
-
-    /// Whether it is an object.
-    pub fn is_object(&self) -> bool {
-        self.kind() == Kind::Object
-    }
-
-    /// Whether it is an array.
-    pub fn is_array(&self) -> bool {
-        self.kind() == Kind::Array
-    }
-
-    /// A string decoded, a number or boolean as its JSON text; null, objects, arrays and strings with
-    /// lone surrogates are no text.
-    pub fn as_text(&self) -> Option<Cow<'a, str>> {
-        text(self.raw())
-    }
-
-    /// The members of an object, duplicates too; a lone surrogate in a name becomes U+FFFD.
-    pub fn members(&self) -> impl Iterator<Item = (Cow<'a, str>, Node<'a>)> + use<'a> {
-        let inside = self.is_object().then(|| self.children());
-        inside.into_iter().flatten().map(|node| (decode_lossy(node.raw_name()), node))
-    }
-
-    /// The elements of an array.
-    pub fn elements(&self) -> impl Iterator<Item = Node<'a>> + use<'a> {
-        self.is_array().then(|| self.children()).into_iter().flatten()
-    }
-
-    /// The value a pointer leads to from here, if it is there.
-    ///
-    /// # Errors
-    /// When a name on the way stands twice.
-    pub fn pointer(&self, to: &Pointer, names: NameMatch) -> Result<Option<Node<'a>>, DuplicateName> {
-        let mut node = *self;
-        for name in to.names() {
-            let inside = match node.kind() {
-                Kind::Object => node.member(name, names)?,
-                Kind::Array => index_of(name).and_then(|index| node.elements().nth(index)),
-                Kind::Null | Kind::Scalar => None,
-            };
-            match inside {
-                Some(inside) => node = inside,
-                None => return Ok(None),
-            }
+/// Goes on from a node by the rest of a place, and so is as deep as the place is long.
+fn enter<'a>(at: Found<'a>, segments: &[Segment], names: NameMatch, fixed: bool, visit: &mut VisitItem<'_, 'a>) -> Result<(), FilterError> {
+    let Some((segment, rest)) = segments.split_first() else { return visit(at) };
+    let node = at.node;
+    let fixed = fixed && *segment != Segment::Star;
+    match (segment, node.kind()) {
+        (Segment::Star, Kind::Object) => {
+            node.members().try_for_each(|(key, node)| enter(Found { key: Some(key).filter(|_| rest.is_empty()), node }, rest, names, fixed, visit))
         }
-        Ok(Some(node))
+        (Segment::Star, Kind::Array) => node.elements().try_for_each(|node| enter(Found { key: None, node }, rest, names, fixed, visit)),
+        (Segment::Name(name), Kind::Object) => match node.member(name, names)? {
+            Some(node) => enter(Found { key: None, node }, rest, names, fixed, visit),
+            None if fixed => Err(FilterError::MissingPlace { rule: 0 }),
+            None => Ok(()),
+        },
+        (_, Kind::Scalar) | (Segment::Name(_), Kind::Array) => Err(FilterError::WrongShape { rule: 0 }),
+        (Segment::Name(_), Kind::Null) if fixed => Err(FilterError::MissingPlace { rule: 0 }),
+        (_, Kind::Null) => Ok(()),
     }
+}
 
-    /// The values a pattern leads to from here, as far as it leads: it demands nothing. Properties
-    /// are found this way.
-    ///
-    /// # Errors
-    /// When a name on the way stands twice.
-    pub fn places(&self, pattern: &Pattern, names: NameMatch) -> Result<Vec<Node<'a>>, DuplicateName> {
-        let mut found = vec![*self];
-        for segment in pattern.segments() {
-            let mut inside = Vec::new();
-            for node in found {
-                match segment {
-                    Segment::Star => inside.extend(node.children()),
-                    Segment::Name(name) => inside.extend(node.member(name, names)?),
-                }
-            }
-            found = inside;
-        }
-        Ok(found)
-    }
-
-    /// The member of this name, if the node is an object that has it.
-    ///
-    /// # Errors
-    /// When it stands twice.
-    pub fn member(&self, name: &str, names: NameMatch) -> Result<Option<Node<'a>>, DuplicateName> {
-        if !self.is_object() {
-            return Ok(None);
-        }
-        let fits = |node: &Node<'a>| decode(node.raw_name()).is_some_and(|own| names.equal(&own, name));
-        let mut fitting = self.children().filter(fits);
-        let first = fitting.next();
-        match fitting.next() {
-            Some(_) => Err(DuplicateName { name: name.to_owned() }),
-            None => Ok(first),
-        }
-    }
-
-    fn step(self, segment: &Segment, names: NameMatch, fixed: bool, inside: &mut Vec<Found<'a>>) -> Result<(), FilterError> {
-        match (segment, self.kind()) {
-            (Segment::Star, Kind::Object) => {
-                inside.extend(self.members().map(|(key, node)| Found { key: Some(key), node }));
-            }
-            (Segment::Star, Kind::Array) => {
-                inside.extend(self.elements().map(|node| Found { key: None, node }));
-            }
-            (Segment::Name(name), Kind::Object) => match self.member(name, names)? {
-                Some(node) => inside.push(Found { key: None, node }),
-                None if fixed => return Err(FilterError::MissingPlace { rule: 0 }),
-                None => {}
-            },
-            (_, Kind::Scalar) | (Segment::Name(_), Kind::Array) => {
-                return Err(FilterError::WrongShape { rule: 0 });
-            }
-            (Segment::Name(_), Kind::Null) if fixed => {
-                return Err(FilterError::MissingPlace { rule: 0 });
-            }
-            (_, Kind::Null) => {}
-        }
-        Ok(())
-    }
-
-    fn kind(&self) -> Kind {
-        self.raw().first().map_or(Kind::Null, |first| Kind::of(*first))
-    }
-
-    fn raw_name(&self) -> &'a [u8] {
-        let start = self.entry.name as usize;
-        if start == 0 {
-            return &[];
-        }
-        match scan::text(self.document.bytes, start) {
-            Scan::Ended(end) => self.document.bytes.get(start..end - 1).unwrap_or_default(),
-            Scan::Cut(_) | Scan::Bad(_) => &[],
-        }
-    }
-
-    fn children(&self) -> impl Iterator<Item = Node<'a>> + use<'a> {
-        let document = self.document;
-        let end = self.entry.next as usize;
-        let first = self.id + 1;
-        std::iter::successors(Some(first), move |id| document.entries.get(*id).map(|entry| entry.next as usize))
-            .take_while(move |id| *id < end)
-            .filter_map(|id| document.node(id))
+/// Behind the value at `start`, of which nothing is known yet.
+fn end_of_value(bytes: &[u8], start: usize, depth: usize) -> Result<usize, FilterError> {
+    match bytes.get(start) {
+        None => Err(FilterError::Truncated),
+        Some(b'{' | b'[') => match Skim::new().run(bytes, start, depth) {
+            Skimmed::Ended(end) => Ok(end),
+            Skimmed::Cut => Err(FilterError::Truncated),
+            Skimmed::Bad(at) => Err(FilterError::Syntax { offset: at as u64 }),
+            Skimmed::TooDeep(at) => Err(FilterError::TooDeep { offset: at as u64 }),
+        },
+        Some(&first) => match scan::scalar(bytes, start, first) {
+            Scan::Ended(end) => Ok(end),
+            Scan::Cut(scalar) if scalar.may_end() => Ok(bytes.len()),
+            Scan::Cut(_) => Err(FilterError::Truncated),
+            Scan::Bad(at) => Err(FilterError::Syntax { offset: at as u64 }),
+        },
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Limits;
 use super::error::FilterError;
-use super::judge::{Judge, RuleCounts};
+use super::judge::{Judge, Lenient, RuleCounts};
 use super::plan::FilterPlan;
 use super::scout::Scout;
 use super::utf8::{Joined, Split, Whole};
@@ -43,6 +43,29 @@ pub struct Filter {
     split: Split,
     total: u64,
     counts: Vec<RuleCounts>,
+    denied: Option<Denial>,
+}
+
+/// A single item was denied. Whether the answer could have been filtered is found out all the same, for
+/// what is wrong with it is said whatever the verdict (interfaces §3); nothing of it is written.
+#[derive(Debug)]
+struct Denial {
+    rule: usize,
+    counts: Vec<RuleCounts>,
+    unwritten: Vec<u8>,
+    judge: Lenient,
+}
+
+impl Denial {
+    fn of(rule: usize, rules: usize) -> Self {
+        Self { rule, counts: vec![RuleCounts::default(); rules], unwritten: Vec::new(), judge: Lenient }
+    }
+
+    /// Who judges, counts and writes from now on.
+    fn instead(&mut self) -> (&mut dyn Judge, &mut [RuleCounts], &mut Vec<u8>) {
+        self.unwritten.clear();
+        (&mut self.judge, &mut self.counts, &mut self.unwritten)
+    }
 }
 
 /// What the filter is at.
@@ -69,6 +92,7 @@ impl Filter {
             counts: vec![RuleCounts::default(); rules],
             split: Split::default(),
             total: 0,
+            denied: None,
             plan,
             limits,
             phase,
@@ -78,7 +102,8 @@ impl Filter {
     /// Takes a piece of the answer and appends what stays to `out`.
     ///
     /// # Errors
-    /// When a single item is denied or the answer cannot be filtered; the filter is then done for.
+    /// When the answer cannot be filtered; the filter is then done for. Also when a single item is denied and
+    /// more than [`Limits::item_bytes`] of its answer came.
     pub fn write(&mut self, input: &[u8], judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Progress, FilterError> {
         let progress = self.take(input, judge, out);
         self.poison(progress)
@@ -87,7 +112,7 @@ impl Filter {
     /// Ends the answer. An answer without a single byte is no error. After `Waiting`, call again.
     ///
     /// # Errors
-    /// As for [`Filter::write`], and when the answer is not complete.
+    /// As for [`Filter::write`], when the answer is not complete, and when a single item was denied.
     pub fn end(&mut self, judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Progress, FilterError> {
         let progress = self.complete(judge, out);
         self.poison(progress)
@@ -195,10 +220,15 @@ impl Filter {
                 return Ok(waiting);
             }
         }
-        let mut company = Company { spots: &plan.spots, judge, counts: &mut self.counts };
-        match self.walker.finish(&mut company, out)? {
-            Walked::All | Walked::Decided(_) => Ok(Progress::Done),
-            Walked::Waiting(_) => Ok(Progress::Waiting { consumed: 0 }),
+        let (judge, counts, out): (&mut dyn Judge, &mut [RuleCounts], &mut Vec<u8>) = match &mut self.denied {
+            Some(denial) => denial.instead(),
+            None => (judge, self.counts.as_mut_slice(), out),
+        };
+        let walked = self.walker.finish(&mut Company { spots: &plan.spots, judge, counts }, out)?;
+        match (walked, &self.denied) {
+            (Walked::Waiting(_), _) => Ok(Progress::Waiting { consumed: 0 }),
+            (_, Some(denial)) => Err(FilterError::Denied { rule: denial.rule }),
+            (_, None) => Ok(Progress::Done),
         }
     }
 
@@ -215,17 +245,23 @@ impl Filter {
             self.scouted();
         }
         if let Phase::Ask(scout, held) = &mut self.phase {
-            if let Some(scout) = scout
-                && !scout.ask(held, judge, &mut self.counts)?
-            {
-                return Ok(Some(taken));
+            match scout.as_ref().map_or(Ok(true), |scout| scout.ask(held, judge, &mut self.counts)) {
+                Ok(true) => {}
+                Ok(false) => return Ok(Some(taken)),
+                Err(FilterError::Denied { rule }) => self.denied = Some(Denial::of(rule, plan.rules)),
+                Err(error) => return Err(error),
             }
             self.phase = Phase::Walk(std::mem::take(held), 0);
         }
         let Phase::Walk(held, again) = &mut self.phase else {
             return Err(FilterError::Poisoned);
         };
-        let mut company = Company { spots: &plan.spots, judge, counts: &mut self.counts };
+        let (judge, counts, out): (&mut dyn Judge, &mut [RuleCounts], &mut Vec<u8>) = match &mut self.denied {
+            Some(denial) if self.total > self.limits.item_bytes as u64 => return Err(FilterError::Denied { rule: denial.rule }),
+            Some(denial) => denial.instead(),
+            None => (judge, self.counts.as_mut_slice(), out),
+        };
+        let mut company = Company { spots: &plan.spots, judge, counts };
         if !held.is_empty() {
             let rest = held.get(*again..).unwrap_or_default();
             if let Walked::Waiting(at) = self.walker.run(rest, &mut company, out)? {

@@ -191,7 +191,7 @@ impl Drop for DecisionLog {
 /// A number in [0, 1) from the id's upper bits.
 #[expect(clippy::cast_precision_loss, reason = "32 bits fit a double exactly")]
 fn sample(decision_id: DecisionId) -> f64 {
-    (decision_id.0 >> 96) as f64 / f64::from(u32::MAX)
+    (decision_id.0 >> 96) as f64 / (f64::from(u32::MAX) + 1.0)
 }
 
 enum Out {

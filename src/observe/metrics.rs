@@ -78,6 +78,12 @@ impl DoorMetrics {
         }
     }
 
+    /// Counts what was refused before it was a call: of it there is no record.
+    pub fn turn_away(&self, name: RefusalName) {
+        self.count(Outcome::Refused);
+        self.refuse(name);
+    }
+
     /// Counts one refusal by its name.
     pub fn refuse(&self, name: RefusalName) {
         if let Some(counter) = self.refusals.get(name as usize) {

@@ -7,7 +7,7 @@ use super::carrying::{Upstream, refusal_of};
 use super::reaching::unavailable;
 use super::refuse;
 use crate::authorize::{Admission, Answer, AnswerFilter, Progress, Refusal, RefusalName, Stop};
-use crate::door::framing::remove_hop_by_hop;
+use crate::door::framing::{remove_hop_by_hop, settle_answer};
 use crate::observe::Outcome;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, TRANSFER_ENCODING};
@@ -53,6 +53,7 @@ enum Obstacle {
 pub(super) async fn translate(door: &Doorward, session: &mut Session, open: &mut Open, admission: Box<Admission>, upstream: Upstream) -> Result<(), Halt> {
     let head = upstream.session.resp_header().ok_or_else(|| Halt::Refused(unavailable("no answer's head")))?;
     let (status, mut headers) = (head.status, head.headers.clone());
+    settle_answer(&mut headers).map_err(Halt::Refused)?;
     remove_hop_by_hop(&mut headers);
     let answer = admission.answer(status, &mut headers).map_err(Halt::Refused)?;
     let mut outlet = Outlet { door, session, open, status, headers };

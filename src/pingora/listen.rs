@@ -5,7 +5,6 @@ use super::serving::Shared;
 use super::stream::ClientStream;
 use crate::authorize::{Door, RefusalName};
 use crate::door::{PARTING, Place, draw_id, farewell, overloaded};
-use crate::observe::Outcome;
 use pingora_core::apps::ServerApp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,9 +77,7 @@ async fn greet(shared: &Shared, stream: TcpStream) -> Option<ClientStream> {
 /// Says 503 and closes. The place is given up first: who is sent away takes none.
 async fn send_away(shared: &Shared, place: Place, stream: TcpStream) {
     drop(place);
-    let door = shared.wiring.metrics.door(Door::Proxy);
-    door.count(Outcome::Refused);
-    door.refuse(RefusalName::Overloaded);
+    shared.wiring.metrics.door(Door::Proxy).turn_away(RefusalName::Overloaded);
     let Some(id) = draw_id().filter(|_| shared.tls.is_none()) else { return };
     let answer = overloaded(&shared.wiring.world.load(), id);
     farewell(stream, &answer).await;

@@ -8,7 +8,7 @@ use super::reaching::{Upstreams, unavailable};
 use super::request::{Framing, Upstairs, framing_of, give_leave, incomplete, outgoing};
 use super::{Limits, PingoraError, Settings, framing, refuse, serving};
 use crate::authorize::{Admission, Answer, Door, Refusal, RefusalName};
-use crate::door::framing::{is_web_socket, remove_hop_by_hop, upgrade_asked};
+use crate::door::framing::{is_web_socket, remove_hop_by_hop, settle_answer, upgrade_asked};
 use crate::door::{Arrival, Ending, Metadata, Seats, Wiring, ask, draw_id, too_busy};
 use crate::observe::Outcome;
 use crate::sources::Channel;
@@ -224,6 +224,7 @@ impl ProxyHttp for Doorward {
         if is_switched && !is_agreed {
             return Err(stop(open, unavailable("the upstream changed the protocol unasked")));
         }
+        settle_answer(&mut headers).map_err(|refusal| stop(open, refusal))?;
         remove_hop_by_hop(&mut headers);
         let admission = open.admission.take().ok_or_else(nothing_open)?;
         match admission.answer(status, &mut headers) {

@@ -24,7 +24,8 @@ fn covers_action(restriction: &Selector, action: &Action) -> bool {
     restriction.actions.iter().any(|allowed| action_matches(allowed, asked, Grant::Allow))
 }
 
-fn is_narrower(condition: &Condition, than: &Condition, entity: &str) -> bool {
+/// Whether everything that the condition selects is selected by the other one too, by the rules for Allow policies.
+pub(super) fn is_narrower(condition: &Condition, than: &Condition, entity: &str) -> bool {
     match (condition, than) {
         (_, Condition::MatchAll) => true,
         (Condition::Identifier(identifier), Condition::Identifier(than)) => is_narrower_identifier(identifier, than, entity),

@@ -108,7 +108,8 @@ impl Subject<'_> {
         })
     }
 
-    fn could_match(&self, entry: Entry, application: &str, kind: EntityKind) -> bool {
+    /// Whether the selector of a policy in play could match something, for that application and kind of entity.
+    pub(super) fn could_match(&self, entry: Entry, application: &str, kind: EntityKind) -> bool {
         self.policies.documents.policies.get(entry.policy as usize).is_some_and(|policy| {
             let selector = policy.selectors.get(entry.selector as usize);
             selector.is_some_and(|selector| suits(&selector.condition, kind)) && applies_to(policy, application) && self.is_in_play(entry.policy, policy)

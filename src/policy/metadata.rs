@@ -219,4 +219,17 @@ mod tests {
         assert_eq!(parsed.iter().count(), 2);
         assert!(parsed.satisfies(&MetadataExpression { key: "K".into(), operator: MetadataOperator::Equals, text: "EQ".into() }));
     }
+
+    #[test]
+    fn of_values_that_say_nothing_one_is_kept() {
+        let parsed = Metadata::parse(br#"{"K":[{},{"value":"EQ"},{"value":null},{},{"value":"EQ"}]}"#).unwrap();
+        assert_eq!(parsed, metadata(&[None, Some("EQ"), Some("EQ")]));
+    }
+
+    #[test]
+    fn a_value_with_a_world_of_its_own_is_unknown() {
+        let of = |size: usize| format!(r#"{{"K":[{{"value":"EQ","provider":[{}]}}]}}"#, vec!["0"; size].join(","));
+        assert!(Metadata::parse(of(900).as_bytes()).is_some());
+        assert_eq!(Metadata::parse(of(1000).as_bytes()), None);
+    }
 }

@@ -8,6 +8,7 @@
 //! a policy means, `documents` for what may be written, `shelf` for why it is quick.
 
 mod asked;
+mod change;
 mod compile;
 mod conditions;
 mod context;
@@ -33,13 +34,14 @@ mod truth;
 mod uses;
 mod wildcard;
 
+pub use change::Change;
 pub use context::{ClaimValue, Claims, Context, HeaderSource, HeaderValue, NoHeaders};
 pub use dates::{Dates, Instant, Interval, parse_instant, parse_query_instant};
 pub use decide::{Cause, Decision, NamedCause};
 pub use documents::{
-    AccessMetadata, Action, AsAtEnd, ClaimTest, Condition, DateQuality, DateUnit, ForSpec, Grant, Identifier, IfSpec, MetadataExpression, MetadataOperator,
-    Part, PersonalAccessToken, PointInTime, PolicyCollection, PolicyDocument, PolicyRestriction, Problem, RelativeDate, RelativeTo, Revocations, Role, RoleId,
-    RoleResource, ScopedId, Selector, TextOperator, TextTest, User, UserKind, UserRole, UserStatus, ViaApiOperator, When,
+    AccessMetadata, Action, AsAtEnd, ClaimTest, Condition, DateQuality, DateUnit, ForSpec, Grant, Identifier, IfSpec, MOST_PROBLEMS, MetadataExpression,
+    MetadataOperator, Part, PersonalAccessToken, PointInTime, PolicyCollection, PolicyDocument, PolicyRestriction, Problem, RelativeDate, RelativeTo,
+    Revocations, Role, RoleId, RoleResource, ScopedId, Selector, TextOperator, TextTest, User, UserKind, UserRole, UserStatus, ViaApiOperator, When,
 };
 pub use explain::{CauseExplained, ConditionExplained, DecisionExplained, Explanation, Outcome, PolicyExplained, PolicyVerdict, RoleExplained, Truth, explain};
 pub use metadata::Metadata;

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use super::compile::{Compiled, RolesOfUser, compile};
 use super::dates::Instant;
 use super::documents::{
-    ADMINISTRATOR_CODE, ADMINISTRATOR_SCOPE, Documents, PersonalAccessToken, PolicyCollection, PolicyDocument, Problem, Role, RoleId, ScopedId, User, UserRole,
+    ADMINISTRATOR_CODE, ADMINISTRATOR_SCOPE, AccessMetadata, Documents, PersonalAccessToken, PolicyCollection, PolicyDocument, Problem, Role, RoleId, ScopedId,
+    User, UserRole,
 };
 use super::lookup::{Lookup, hash_folded, hash_of, mix};
 use super::memory;
@@ -27,6 +28,8 @@ pub struct Policies {
     policies_by_id: Lookup,
     tokens: Lookup,
     metadata: Lookup,
+    /// The places that the policies have in the document, in the order in which they are kept.
+    written_at: Box<[u32]>,
     bytes: usize,
 }
 
@@ -47,7 +50,10 @@ impl Default for Policies {
 impl Policies {
     fn new(mut documents: Documents) -> Self {
         documents.roles.sort_by(|left, right| (left.hierarchy_index, &left.id).cmp(&(right.hierarchy_index, &right.id)));
-        documents.policies.sort_by(|left, right| left.id.cmp(&right.id));
+        let mut numbered: Vec<(u32, PolicyDocument)> = (0..).zip(std::mem::take(&mut documents.policies)).collect();
+        numbered.sort_by(|(_, left), (_, right)| left.id.cmp(&right.id));
+        let (written_at, sorted): (Vec<u32>, Vec<PolicyDocument>) = numbered.into_iter().unzip();
+        documents.policies = sorted;
         for (user, place) in documents.users.iter_mut().zip(0..) {
             user.place = place;
         }
@@ -66,6 +72,7 @@ impl Policies {
             ),
             documents,
             compiled,
+            written_at: written_at.into(),
             bytes: 0,
         };
         policies.bytes = policies.count_bytes();
@@ -170,6 +177,17 @@ impl Policies {
         &self.documents.policies
     }
 
+    /// All policies with their places in the document, for messages that lead there.
+    pub fn policies_as_written(&self) -> impl Iterator<Item = (usize, &PolicyDocument)> {
+        self.written_at.iter().map(|place| *place as usize).zip(&self.documents.policies)
+    }
+
+    /// All access metadata, in the order of the document.
+    #[must_use]
+    pub fn things_with_metadata(&self) -> &[AccessMetadata] {
+        &self.documents.access_metadata
+    }
+
     /// All policy collections.
     #[must_use]
     pub fn collections(&self) -> &[PolicyCollection] {
@@ -226,6 +244,7 @@ impl Policies {
         size_of::<Self>()
             + memory::of_documents(&self.documents)
             + memory::of_compiled(&self.compiled)
+            + size_of_val(&*self.written_at)
             + lookups.iter().map(|lookup| lookup.bytes()).sum::<usize>()
     }
 }

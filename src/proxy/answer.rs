@@ -37,6 +37,9 @@ type Translated = Result<Response<AnswerBody>, Refusal>;
 /// Translates an answer.
 pub(super) async fn translate(core: &Rc<Core>, sent: Sent, caller: Caller, exit: &Exit) -> Translated {
     let Sent { admission, mut response, lease } = sent;
+    // Our own, whatever the upstream speaks: by HTTP/1.0 a cut body would look whole.
+    *response.version_mut() = Version::HTTP_11;
+    framing::settle_answer(response.headers_mut())?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return switch(response, caller, core.limits.upstream_read_timeout, exit);
     }
@@ -75,7 +78,7 @@ async fn filtered(core: &Rc<Core>, filter: Box<AnswerFilter>, mut head: Parts, u
             let bytes = filtered.take_output();
             Ok(Response::from_parts(head, without_length(bytes, caller.version, exit)))
         }
-        Ok(false) if is_chunked => Ok(Response::from_parts(head, AnswerBody::Filtered(filtered))),
+        Ok(false) if is_chunked => Ok(Response::from_parts(head, AnswerBody::filtered(filtered))),
         Ok(false) => {
             let detail = "The answer cannot be filtered.";
             // Without chunks its end could not be told from a cut.

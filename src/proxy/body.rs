@@ -3,6 +3,7 @@
 
 use super::exit::Exit;
 use super::filtered::Filtered;
+use super::leaving::Open;
 use super::upstream::Lease;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -37,9 +38,9 @@ pub(super) enum AnswerBody {
     /// All here, and its length is not said.
     Unmeasured(Option<Bytes>, #[expect(dead_code, reason = "held for its drop")] Exit),
     /// The upstream's bytes as they are.
-    Passing(Passing),
+    Passing(Passing, Brake),
     /// What the filter lets through.
-    Filtered(Box<Filtered>),
+    Filtered(Box<Filtered>, Brake),
 }
 
 /// The upstream's stream with the connection it comes on.
@@ -48,6 +49,39 @@ pub(super) struct Passing {
     lease: Option<Lease>,
     patience: Patience,
     exit: Exit,
+}
+
+/// Lets what was handed on be sent before a body breaks off: with its error hyper forgets what it did not write
+/// yet, the head too, and a client would see no answer at all.
+pub(super) struct Brake {
+    is_unsent: bool,
+    cut: Option<Cut>,
+}
+
+type Polled = Poll<Option<Result<Frame<Bytes>, Cut>>>;
+
+impl Brake {
+    /// Of a body whose head was just handed on.
+    fn new() -> Self {
+        Self { is_unsent: true, cut: None }
+    }
+
+    /// What comes of a poll: a break, one turn later if something was handed on in this one.
+    fn poll(&mut self, context: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> Polled) -> Polled {
+        if let Some(cut) = self.cut.take() {
+            return Poll::Ready(Some(Err(cut)));
+        }
+        let polled = poll(context);
+        let was_unsent = std::mem::replace(&mut self.is_unsent, matches!(polled, Poll::Ready(Some(Ok(_)))));
+        match polled {
+            Poll::Ready(Some(Err(cut))) if was_unsent => {
+                self.cut = Some(cut);
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            _ => polled,
+        }
+    }
 }
 
 impl AnswerBody {
@@ -72,12 +106,17 @@ impl AnswerBody {
             lease.give_back();
             return Self::Whole(None, Some(exit));
         }
-        Self::Passing(Passing { incoming, lease: Some(lease), patience: Patience::new(silence), exit })
+        Self::Passing(Passing { incoming, lease: Some(lease), patience: Patience::new(silence), exit }, Brake::new())
+    }
+
+    /// What a filter lets through.
+    pub(super) fn filtered(filtered: Box<Filtered>) -> Self {
+        Self::Filtered(filtered, Brake::new())
     }
 }
 
 impl Passing {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Polled {
         if self.lease.is_none() {
             return Poll::Ready(None);
         }
@@ -122,26 +161,58 @@ impl Body for AnswerBody {
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match &mut *self {
             Self::Whole(bytes, _) | Self::Unmeasured(bytes, _) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Passing(passing) => passing.poll(context),
-            Self::Filtered(filtered) => filtered.poll_chunk(context).map(|chunk| chunk.map(|chunk| chunk.map(Frame::data))),
+            Self::Passing(passing, brake) => brake.poll(context, |context| passing.poll(context)),
+            Self::Filtered(filtered, brake) => {
+                brake.poll(context, |context| filtered.poll_chunk(context).map(|chunk| chunk.map(|chunk| chunk.map(Frame::data))))
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes, _) => bytes.is_none(),
-            Self::Passing(passing) => passing.lease.is_none() && passing.incoming.is_end_stream(),
+            // A break that waits for its turn is no end.
+            Self::Passing(passing, brake) => brake.cut.is_none() && passing.lease.is_none() && passing.incoming.is_end_stream(),
             // An end that is known beforehand is a length of zero.
-            Self::Unmeasured(..) | Self::Filtered(_) => false,
+            Self::Unmeasured(..) | Self::Filtered(..) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes, _) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Self::Passing(passing) => passing.incoming.size_hint(),
-            Self::Unmeasured(..) | Self::Filtered(_) => SizeHint::default(),
+            Self::Passing(passing, _) => passing.incoming.size_hint(),
+            Self::Unmeasured(..) | Self::Filtered(..) => SizeHint::default(),
         }
+    }
+}
+
+/// An answer of HTTP/1.1 as hyper has it; its call is open as long.
+pub(super) struct OpenBody {
+    body: AnswerBody,
+    _open: Open,
+}
+
+impl OpenBody {
+    pub(super) fn new(body: AnswerBody, open: Open) -> Self {
+        Self { body, _open: open }
+    }
+}
+
+impl Body for OpenBody {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -1,14 +1,15 @@
 //! One connection of a client: TLS, HTTP/1.1 or HTTP/2, their limits and timeouts, and its end.
 //! It knows nothing of policies; each request goes to `call`.
 
-use super::body::AnswerBody;
+use super::body::OpenBody;
 use super::call::{self, Peer};
 use super::core::Core;
 use super::draining::Guest;
-use super::leaving::{Idle, Leaving, Parting};
+use super::leaving::{Idle, Leaving, Overdue, Parting, Pulse};
 use super::pace::{Pace, PaceWatch, PacedBody};
 use super::stream::ClientStream;
 use super::upgrade::Tunnel;
+use crate::authorize::{Door, RefusalName};
 use crate::door::framing::Visitor;
 use crate::sources::Channel;
 use http::header::{CONNECTION, HeaderValue};
@@ -80,33 +81,38 @@ async fn speak<S>(core: &Rc<Core>, mut guest: Guest<'_>, stream: ClientStream<S>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let io = TokioIo::new(stream);
     if is_http2 {
         // In a box, for HTTP/1 connections are not to be as large.
-        return Box::pin(speak_http2(core, guest, io, peer)).await;
+        return Box::pin(speak_http2(core, guest, stream, peer)).await;
     }
-    let (is_parting, tunnel) = (Rc::new(Cell::new(false)), peer.tunnel.clone());
+    let (is_parting, tunnel, pulse) = (Rc::new(Cell::new(false)), peer.tunnel.clone(), Rc::<Pulse>::default());
+    let limits = &core.limits;
+    let overdue = Overdue::new(&pulse, stream.written(), limits.header_read_timeout, limits.client_write_timeout);
+    let io = TokioIo::new(stream);
     let service = {
         let (core, is_parting) = (Rc::clone(core), Rc::clone(&is_parting));
         service_fn(move |request: Request<Incoming>| {
             let (core, peer, is_parting) = (Rc::clone(&core), Rc::clone(&peer), Rc::clone(&is_parting));
+            let open = pulse.open();
             async move {
                 // In a box, for a connection keeps the room of its call while it has none.
                 let mut answer = Box::pin(call::answer(core, &peer, request)).await;
                 if is_parting.get() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                Ok::<_, Infallible>(answer)
+                Ok::<_, Infallible>(answer.map(|body| OpenBody::new(body, open)))
             }
         })
     };
     // hyper itself limits the time between two requests, and the stream the time of an answer.
-    let leaving = Leaving::Parting(Parting::new(is_parting));
-    finish(&mut guest, http1_builder(core).serve_connection(io, service).with_upgrades(), leaving).await;
+    let leaving = Leaving::Parting { parting: Parting::new(is_parting), overdue };
+    if let Some(error) = finish(&mut guest, http1_builder(core).serve_connection(io, service).with_upgrades(), leaving).await {
+        count_refused(core, &error);
+    }
     tunnel.ended().await;
 }
 
-async fn speak_http2<S>(core: &Rc<Core>, mut guest: Guest<'_>, io: TokioIo<ClientStream<S>>, peer: Rc<Peer>)
+async fn speak_http2<S>(core: &Rc<Core>, mut guest: Guest<'_>, stream: ClientStream<S>, peer: Rc<Peer>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -115,16 +121,18 @@ where
     let service = {
         let (core, pulse, pace) = (Rc::clone(core), Rc::clone(&idle.pulse), Rc::clone(&pace));
         service_fn(move |request: Request<Incoming>| {
-            let (core, peer, busy, pace) = (Rc::clone(&core), Rc::clone(&peer), pulse.beat(), Rc::clone(&pace));
+            let (core, peer, pace) = (Rc::clone(&core), Rc::clone(&peer), Rc::clone(&pace));
+            let (busy, open) = (pulse.beat(), pulse.open());
             async move {
                 let answer = call::answer(core, &peer, request).await;
                 drop(busy);
-                Ok::<_, Infallible>(answer.map(|body| pace.keep(body)))
+                Ok::<_, Infallible>(answer.map(|body| pace.keep(body, open)))
             }
         })
     };
-    let leaving = Leaving::Watched { idle, pace: PaceWatch::new(pace) };
-    finish(&mut guest, http2_builder(core).serve_connection(io, service), leaving).await;
+    let overdue = Overdue::new(&idle.pulse, stream.written(), core.limits.header_read_timeout, core.limits.client_write_timeout);
+    let leaving = Leaving::Watched { idle, pace: PaceWatch::new(pace), overdue };
+    finish(&mut guest, http2_builder(core).serve_connection(TokioIo::new(stream), service), leaving).await;
 }
 
 fn http1_builder(core: &Core) -> http1::Builder {
@@ -171,13 +179,13 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for LocalTasks {
 }
 
 /// A connection that can be told to finish what it is at and close.
-trait Finish: Future {
+trait Finish: Future<Output = hyper::Result<()>> {
     fn finish(self: Pin<&mut Self>);
 }
 
 impl<I, S> Finish for http1::UpgradeableConnection<I, S>
 where
-    S: HttpService<Incoming, ResBody = AnswerBody>,
+    S: HttpService<Incoming, ResBody = OpenBody>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
@@ -198,7 +206,8 @@ where
     }
 }
 
-async fn finish<C: Finish>(guest: &mut Guest<'_>, connection: C, mut leaving: Leaving) {
+/// Serves a connection to its end; what it ended by, if hyper ended it in anger.
+async fn finish<C: Finish>(guest: &mut Guest<'_>, connection: C, mut leaving: Leaving) -> Option<hyper::Error> {
     let mut connection = pin!(connection);
     let mut is_told = false;
     poll_fn(|context| {
@@ -207,14 +216,23 @@ async fn finish<C: Finish>(guest: &mut Guest<'_>, connection: C, mut leaving: Le
             is_told = true;
             connection.as_mut().finish();
         }
-        // It asks for nothing any more, and takes nothing of what it asked for.
-        if leaving.is_stuck(context) && is_told {
-            return Poll::Ready(());
+        // It gets nothing any more, or takes nothing of what it asked for.
+        if leaving.is_stuck(is_told, context) {
+            return Poll::Ready(None);
         }
-        // How a connection ended concerns its client alone: answers count their own failures.
-        connection.as_mut().poll(context).map(drop)
+        connection.as_mut().poll(context).map(Result::err)
     })
-    .await;
+    .await
+}
+
+/// Counts a request that hyper itself refused, for no call was made of it. How else a connection ended
+/// concerns its client alone: answers count their own failures.
+fn count_refused(core: &Core, error: &hyper::Error) {
+    if !error.is_parse() {
+        return;
+    }
+    let name = if error.is_parse_too_large() { RefusalName::HeadTooLarge } else { RefusalName::InvalidRequest };
+    core.wiring.metrics.door(Door::Proxy).turn_away(name);
 }
 
 impl Peer {

@@ -1,6 +1,8 @@
-//! When a connection is told to finish what it is at and to close. It ends none itself.
+//! When a connection is told to finish what it is at and to close, and when one that was told is not
+//! waited for any longer. It ends none itself.
 
 use super::pace::PaceWatch;
+use super::stream::Written;
 use crate::door::PARTING;
 use std::cell::Cell;
 use std::pin::Pin;
@@ -12,10 +14,11 @@ use tokio::time::{Instant, Sleep};
 /// What a connection ends by.
 pub(super) enum Leaving {
     /// HTTP/2: at once when asked, for its client is told first what will still be answered; or when its
-    /// place is wanted. Whether its answers are taken is watched.
-    Watched { idle: Idle, pace: PaceWatch },
+    /// place is wanted. Whether its answers are taken is watched, and that it goes when it was told.
+    Watched { idle: Idle, pace: PaceWatch, overdue: Overdue },
     /// HTTP/1.1: a request may be on its way, and would be lost with a connection that is closed under it.
-    Parting(Parting),
+    /// Half of one is not waited for.
+    Parting { parting: Parting, overdue: Overdue },
 }
 
 impl Leaving {
@@ -23,16 +26,76 @@ impl Leaving {
     pub(super) fn has_come(&mut self, is_asked: bool, context: &mut Context<'_>) -> bool {
         match self {
             Self::Watched { idle, .. } => is_asked || idle.has_come(context),
-            Self::Parting(parting) => is_asked && parting.has_come(context),
+            Self::Parting { parting, .. } => is_asked && parting.has_come(context),
         }
     }
 
-    /// Whether the client takes nothing of what it asked for.
-    pub(super) fn is_stuck(&mut self, context: &mut Context<'_>) -> bool {
+    /// Whether the client takes nothing of what it asked for; or, once it `is_told`, has nothing more to get
+    /// and does not go.
+    pub(super) fn is_stuck(&mut self, is_told: bool, context: &mut Context<'_>) -> bool {
         match self {
-            Self::Watched { pace, .. } => pace.poll(context).is_ready(),
-            Self::Parting(_) => false,
+            Self::Watched { pace, overdue, .. } => {
+                let takes_nothing = pace.poll(context).is_ready();
+                is_told && (takes_nothing || overdue.has_come(context))
+            }
+            Self::Parting { overdue, .. } => is_told && overdue.has_come(context),
         }
+    }
+}
+
+/// The longest time that a connection without calls is given to go.
+const LAST_MOMENTS: Duration = Duration::from_secs(2);
+/// Who takes so many bytes in that time is still taking an answer.
+const LEAST_TAKEN: u64 = 1024;
+
+/// Tells when a connection that was told to go is not waited for any longer, whatever its client acknowledges
+/// or says: it has no open call, and takes next to nothing of what was written for it.
+pub(super) struct Overdue {
+    patience: Duration,
+    /// How long a client may be at the rest of its answers.
+    of_takers: Duration,
+    pulse: Rc<Pulse>,
+    written: Written,
+    seen: (u64, u64),
+    takes_until: Option<Instant>,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Overdue {
+    /// Of a connection with these calls and bytes; `patience` is the time between two requests, and `of_takers`
+    /// the time for a client to take an answer's rest.
+    pub(super) fn new(pulse: &Rc<Pulse>, written: Written, patience: Duration, of_takers: Duration) -> Self {
+        let (patience, pulse) = (patience.min(LAST_MOMENTS), Rc::clone(pulse));
+        Self { patience, of_takers, pulse, written, seen: (0, 0), takes_until: None, sleep: None }
+    }
+
+    fn has_come(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(mut sleep) = self.sleep.take() else {
+            self.seen = (self.pulse.ended.get(), self.written.bytes());
+            self.sleep = Some(Box::pin(tokio::time::sleep(self.patience)));
+            return self.has_come(context);
+        };
+        while sleep.as_mut().poll(context).is_ready() {
+            let now = Instant::now();
+            if self.is_idle(now) {
+                return true;
+            }
+            sleep.as_mut().reset(now + self.patience);
+        }
+        self.sleep = Some(sleep);
+        false
+    }
+
+    /// Whether nothing was open or taken since the last look.
+    fn is_idle(&mut self, now: Instant) -> bool {
+        let (ended, written) = (self.pulse.ended.get(), self.written.bytes());
+        let (before, written_before) = std::mem::replace(&mut self.seen, (ended, written));
+        if self.pulse.open.get() > 0 || ended != before {
+            self.takes_until = None;
+            return false;
+        }
+        let until = *self.takes_until.get_or_insert(now + self.of_takers);
+        written.saturating_sub(written_before) < LEAST_TAKEN || now >= until
     }
 }
 
@@ -54,12 +117,18 @@ impl Parting {
     }
 }
 
-/// The requests of a connection: how many came, and how many still wait for their answer's head.
+/// The requests of a connection: how many came, how many still wait for their answer's head, how many
+/// are open to their answer's end, and how many have ended.
 #[derive(Default)]
 pub(super) struct Pulse {
     requests: Cell<u64>,
     waiting: Cell<usize>,
+    open: Cell<usize>,
+    ended: Cell<u64>,
 }
+
+/// A call from its request to its answer's end, or to where it breaks off.
+pub(super) struct Open(Rc<Pulse>);
 
 /// A request that waits for its answer's head.
 pub(super) struct Busy(Rc<Pulse>);
@@ -69,6 +138,18 @@ impl Pulse {
         self.requests.set(self.requests.get().wrapping_add(1));
         self.waiting.set(self.waiting.get().saturating_add(1));
         Busy(Rc::clone(self))
+    }
+
+    pub(super) fn open(self: &Rc<Self>) -> Open {
+        self.open.set(self.open.get().saturating_add(1));
+        Open(Rc::clone(self))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get().saturating_sub(1));
+        self.0.ended.set(self.0.ended.get().wrapping_add(1));
     }
 }
 

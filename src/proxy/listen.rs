@@ -4,7 +4,6 @@ use super::connection;
 use super::core::Core;
 use crate::authorize::{Door, RefusalName};
 use crate::door::{Place, farewell, overloaded};
-use crate::observe::Outcome;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -42,9 +41,7 @@ fn admit(core: &Rc<Core>, stream: TcpStream, peer: SocketAddr) {
 /// Says 503 and closes. The place is given up first: who is sent away takes none.
 async fn send_away(core: Rc<Core>, place: Place, stream: TcpStream) {
     drop(place);
-    let door = core.wiring.metrics.door(Door::Proxy);
-    door.count(Outcome::Refused);
-    door.refuse(RefusalName::Overloaded);
+    core.wiring.metrics.door(Door::Proxy).turn_away(RefusalName::Overloaded);
     if core.tls.is_some() {
         return;
     }

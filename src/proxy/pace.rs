@@ -4,6 +4,7 @@
 //! upstream: that has a time of its own.
 
 use super::body::{AnswerBody, Cut};
+use super::leaving::Open;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::cell::RefCell;
@@ -23,8 +24,11 @@ pub(super) struct Pace {
     answers: RefCell<Vec<Weak<RefCell<Held>>>>,
 }
 
-/// An answer of the connection, as hyper has it.
-pub(super) struct PacedBody(Rc<RefCell<Held>>);
+/// An answer of the connection, as hyper has it; its call is open as long.
+pub(super) struct PacedBody {
+    held: Rc<RefCell<Held>>,
+    _open: Open,
+}
 
 struct Held {
     /// Nothing once it was let go.
@@ -46,14 +50,14 @@ impl Pace {
     }
 
     /// Keeps an eye on an answer.
-    pub(super) fn keep(&self, body: AnswerBody) -> PacedBody {
+    pub(super) fn keep(&self, body: AnswerBody, open: Open) -> PacedBody {
         let held = Rc::new(RefCell::new(Held { body: Some(body), since: Some(Instant::now()) }));
         let mut answers = self.answers.borrow_mut();
         if answers.len() >= ENTRIES {
             answers.retain(|answer| answer.strong_count() > 0);
         }
         answers.push(Rc::downgrade(&held));
-        PacedBody(held)
+        PacedBody { held, _open: open }
     }
 
     /// Lets go of what no client takes; says whether nothing but such answers is left.
@@ -100,7 +104,7 @@ impl Body for PacedBody {
     type Error = Cut;
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        let mut held = self.0.borrow_mut();
+        let mut held = self.held.borrow_mut();
         let Some(body) = &mut held.body else { return Poll::Ready(Some(Err(Cut::NotTaken))) };
         let frame = Pin::new(body).poll_frame(context);
         held.since = frame.is_ready().then(Instant::now);
@@ -108,10 +112,10 @@ impl Body for PacedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.borrow().body.as_ref().is_some_and(Body::is_end_stream)
+        self.held.borrow().body.as_ref().is_some_and(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.borrow().body.as_ref().map_or_else(SizeHint::default, Body::size_hint)
+        self.held.borrow().body.as_ref().map_or_else(SizeHint::default, Body::size_hint)
     }
 }

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
@@ -24,8 +24,24 @@ pub(super) struct ClientStream<S> {
     ahead_start: usize,
     ahead_end: usize,
     linger: Arc<AtomicBool>,
+    written: Written,
     lingering: Option<Lingering>,
     patience: Patience,
+}
+
+/// How many bytes a client was sent, for who watches its connection; clones share it.
+#[derive(Clone, Default)]
+pub(super) struct Written(Arc<AtomicU64>);
+
+impl Written {
+    /// So many up to now.
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, count: usize) {
+        self.0.fetch_add(count as u64, Ordering::Relaxed);
+    }
 }
 
 struct Lingering {
@@ -37,7 +53,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientStream<S> {
     /// Wraps a stream whose client takes what it is sent within the patience; set the flag to let it
     /// linger when it closes.
     pub(super) fn new(inner: S, linger: Arc<AtomicBool>, patience: Duration) -> Self {
-        Self { inner, ahead: [0; 24], ahead_start: 0, ahead_end: 0, linger, lingering: None, patience: Patience::new(patience) }
+        Self {
+            inner,
+            ahead: [0; 24],
+            ahead_start: 0,
+            ahead_end: 0,
+            linger,
+            written: Written::default(),
+            lingering: None,
+            patience: Patience::new(patience),
+        }
+    }
+
+    /// What is written, from now on.
+    pub(super) fn written(&self) -> Written {
+        self.written.clone()
+    }
+
+    /// What came of writing bytes.
+    fn sent(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(count)) = &written {
+            self.written.add(*count);
+        }
+        self.taken(context, written)
     }
 
     /// What came of writing, or that the client has taken nothing for too long. The kernel asks for more
@@ -99,12 +137,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write(context, bytes);
-        self.taken(context, written)
+        self.sent(context, written)
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
-        self.taken(context, written)
+        self.sent(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {

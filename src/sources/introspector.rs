@@ -5,7 +5,7 @@
 use super::pacing::BackOff;
 use super::{SourceError, Surroundings};
 use crate::http_client::{Ask, HttpError, decoded};
-use crate::token::{Issuer, TokenError, VerifiedToken, introspected};
+use crate::token::{Binding, Issuer, TokenError, Unverified, VerifiedToken, introspected, is_compact};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -101,21 +101,22 @@ impl Introspector {
     /// token waits for that answer.
     ///
     /// # Errors
-    /// When it is not to be accepted: the issuer says so, or could not be asked
-    /// ([`TokenError::Unasked`]).
+    /// When it is not to be accepted: the issuer says so, or could not be asked ([`TokenError::Unasked`]),
+    /// or need not be, for the token itself says what rules it out.
     pub(super) async fn ask(&self, token: &str, now: Timestamp) -> Told {
         if let Some((_, error)) = self.refused.get(token).filter(|(until, _)| now < *until) {
             return Err(error);
         }
+        let own = own_binding(token, &self.issuer, now)?;
         let cell = match self.asking.lock() {
             Ok(mut asking) => Arc::clone(asking.entry(token.into()).or_default()),
             Err(_) => return Err(TokenError::Unasked),
         };
         let waiting = Waiting { of: self, token, cell };
-        waiting.cell.get_or_init(|| self.told(token, now)).await.clone()
+        waiting.cell.get_or_init(|| self.told(token, own, now)).await.clone()
     }
 
-    async fn told(&self, token: &str, now: Timestamp) -> Told {
+    async fn told(&self, token: &str, own: Option<Binding>, now: Timestamp) -> Told {
         if self.is_paused() {
             return Err(TokenError::Unasked);
         }
@@ -126,7 +127,7 @@ impl Introspector {
         }
         let answer = tokio::time::timeout(TIMEOUT, self.exchange(token)).await.unwrap_or(Err(SourceError::Http(HttpError::Timeout(TIMEOUT))));
         let (told, is_down) = match answer {
-            Ok(body) => (introspected(body.into(), &self.issuer, now).map(Arc::new), false),
+            Ok(body) => (introspected(body.into(), own, &self.issuer, now).map(Arc::new), false),
             Err(error) => {
                 tracing::warn!(issuer = %self.issuer.rules.issuer, %error, "the issuer could not be asked about a token, which is refused");
                 (Err(TokenError::Unasked), !is_of_the_token(&error))
@@ -187,6 +188,15 @@ impl Introspector {
 /// Whether the endpoint answered, and refuses this question; not when it refuses us, or asks for patience.
 fn is_of_the_token(error: &SourceError) -> bool {
     matches!(error, SourceError::Status(400..=499)) && !matches!(error, SourceError::Status(401 | 403 | 404 | 408 | 429))
+}
+
+/// What a signed token binds itself to. Whether it is signed is for its issuer to say, but nobody is asked
+/// about one that is over, for somebody else, or of an algorithm that the issuer does not use.
+fn own_binding(token: &str, issuer: &Issuer, now: Timestamp) -> Result<Option<Binding>, TokenError> {
+    match is_compact(token) {
+        true => Unverified::parse(token)?.uncontradicted(issuer, now),
+        false => Ok(None),
+    }
 }
 
 fn later(now: Timestamp, by: Duration) -> Timestamp {

@@ -1,5 +1,6 @@
 //! One key set: where it comes from, the last good one, and the rules for asking again (interfaces §4).
 
+use super::file_reader::FileReader;
 use super::pacing::{BackOff, jittered};
 use super::{SourceError, Surroundings};
 use crate::http_client::{Answer, Ask, decoded, is_askable};
@@ -10,15 +11,18 @@ use http::header::{ACCEPT, HeaderValue};
 use http::{StatusCode, Uri};
 use jiff::Timestamp;
 use serde::Deserialize;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex as StdMutex};
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 
 /// No key server is waited for longer.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many callers at most wait for newer keys: each holds a seat that others need, and whoever writes
+/// down a token can name a key that nobody has.
+const MOST_WAITING: usize = 64;
 
 /// Where a key set comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +45,8 @@ pub(super) struct Held {
     /// Grows whenever the document changes; 0 is the empty set of the start.
     pub(super) version: u64,
     confirmed_at: Option<Timestamp>,
-    document: Bytes,
+    /// The set as it came.
+    pub(super) document: Bytes,
 }
 
 /// Holds a key set and refreshes it. The last good set is kept while its origin is down.
@@ -49,13 +54,21 @@ pub struct KeyHolder {
     /// The issuer, or whose else the keys are: the label of logs and metrics.
     name: Box<str>,
     origin: KeyOrigin,
+    /// Where the origin is a file.
+    file: Option<FileReader>,
     refresh: Duration,
     cooldown: Duration,
     surroundings: Surroundings,
     held: ArcSwap<Held>,
     attempts: AtomicU64,
-    /// Held during an attempt, so that there is one at a time; when the last attempt for an unknown key ended.
-    gate: Arc<Mutex<Option<Instant>>>,
+    /// Whether the last attempt gave a good set.
+    is_good: AtomicBool,
+    /// Held during an attempt, so that there is one at a time.
+    gate: Arc<Mutex<()>>,
+    /// When the last attempt for an unknown key ended, or one that stood for it.
+    asked_at: StdMutex<Option<Instant>>,
+    /// The places of those who wait.
+    places: Semaphore,
 }
 
 impl KeyHolder {
@@ -63,15 +76,23 @@ impl KeyHolder {
     /// attempts for unknown keys.
     #[must_use]
     pub fn new(name: &str, origin: KeyOrigin, refresh: Duration, cooldown: Duration, surroundings: Surroundings) -> Self {
+        let file = match &origin {
+            KeyOrigin::File(path) => Some(FileReader::new(path)),
+            KeyOrigin::Url(_) | KeyOrigin::Discovery { .. } => None,
+        };
         Self {
             name: name.into(),
             origin,
+            file,
             refresh,
             cooldown,
             surroundings,
             held: ArcSwap::default(),
             attempts: AtomicU64::new(0),
+            is_good: AtomicBool::new(false),
             gate: Arc::default(),
+            asked_at: StdMutex::default(),
+            places: Semaphore::new(MOST_WAITING),
         }
     }
 
@@ -79,6 +100,11 @@ impl KeyHolder {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether its origin is somewhere else, and can be down.
+    pub(super) fn is_remote(&self) -> bool {
+        self.file.is_none()
     }
 
     /// Whether the origin was asked at least once, whatever it answered.
@@ -98,61 +124,98 @@ impl KeyHolder {
         self.held.load()
     }
 
-    /// Refreshes for ever: at once, then regularly, and sooner after a failure.
+    /// Refreshes for ever: at once, then regularly, and sooner after a failure. Once tokens cause attempts, an
+    /// origin that fails is asked once per cooldown, by whomever.
     pub async fn run(&self) {
-        let mut back_off = BackOff::default();
+        let (mut back_off, mut is_retry) = (BackOff::default(), false);
         loop {
             let attempts = self.attempts.load(Ordering::Acquire);
             let gate = self.gate.lock().await;
-            let good = attempts != self.attempts.load(Ordering::Acquire) || self.attempt().await;
+            if attempts == self.attempts.load(Ordering::Acquire) && !(is_retry && self.is_cooling()) {
+                self.attempt().await;
+                if is_retry && self.was_asked() {
+                    self.cool();
+                }
+            }
             drop(gate);
-            let pause = if good {
-                back_off.succeeded();
-                jittered(self.refresh)
+            is_retry = !self.is_good.load(Ordering::Acquire);
+            if is_retry {
+                tokio::time::sleep(back_off.failed(self.refresh)).await;
+                tokio::time::sleep(self.left_to_cool()).await;
             } else {
-                back_off.failed(self.refresh)
-            };
-            tokio::time::sleep(pause).await;
+                back_off.succeeded();
+                tokio::time::sleep(jittered(self.refresh)).await;
+            }
         }
     }
 
     /// Asks again because a token names an unknown key: once per cooldown, whatever the answer, and
-    /// only one at a time. Returns whether it is worth looking again: someone asked since the call.
+    /// only one at a time. Returns whether it is worth looking again: someone asked since the call. Few
+    /// wait for that; who comes within the cooldown, or is one too many, is told at once that it is not.
     pub async fn refresh_for_unknown_key(self: &Arc<Self>) -> bool {
         let attempts = self.attempts.load(Ordering::Acquire);
-        let mut last = Arc::clone(&self.gate).lock_owned().await;
+        if self.is_cooling() {
+            return false;
+        }
+        let Ok(_place) = self.places.try_acquire() else { return false };
+        let gate = Arc::clone(&self.gate).lock_owned().await;
         if attempts != self.attempts.load(Ordering::Acquire) {
             return true;
         }
-        if last.is_some_and(|last| last.elapsed() < self.cooldown) {
+        if self.is_cooling() {
             return false;
         }
         let holder = Arc::clone(self);
         // A task of its own: a caller who hangs up must not take the attempt along.
         let attempt = tokio::spawn(async move {
             holder.attempt().await;
-            *last = Some(Instant::now());
+            holder.cool();
+            drop(gate);
         });
         attempt.await.is_ok()
     }
 
-    /// One attempt; the caller holds the gate. Returns whether the origin gave a good set.
-    async fn attempt(&self) -> bool {
+    /// Whether a token ever caused an attempt.
+    fn was_asked(&self) -> bool {
+        self.asked_at.lock().is_ok_and(|asked_at| asked_at.is_some())
+    }
+
+    /// Begins the time in which no token may cause another attempt.
+    fn cool(&self) {
+        if let Ok(mut asked_at) = self.asked_at.lock() {
+            *asked_at = Some(Instant::now());
+        }
+    }
+
+    fn is_cooling(&self) -> bool {
+        !self.left_to_cool().is_zero()
+    }
+
+    /// What is left of that time.
+    fn left_to_cool(&self) -> Duration {
+        let Ok(asked_at) = self.asked_at.lock() else { return self.cooldown };
+        asked_at.map_or(Duration::ZERO, |at| self.cooldown.saturating_sub(at.elapsed()))
+    }
+
+    /// One attempt; the caller holds the gate.
+    async fn attempt(&self) {
         let result = match self.fetch().await {
             Ok(document) => self.take(document),
             Err(error) => Err(error),
         };
+        self.is_good.store(result.is_ok(), Ordering::Release);
         self.attempts.fetch_add(1, Ordering::AcqRel);
         let label = match &result {
             Ok(true) => "ok",
             Ok(false) => "unchanged",
             Err(error) => {
-                tracing::warn!(issuer = %self.name, error = %error, "keys not refreshed, the last good ones stay");
+                if error.is_news() {
+                    tracing::warn!(issuer = %self.name, error = %error, "keys not refreshed, the last good ones stay");
+                }
                 "failed"
             }
         };
         self.surroundings.observer.keys_refresh(&self.name, label);
-        result.is_ok()
     }
 
     /// Takes a document into force if it is good; returns whether it is another one than before.
@@ -175,10 +238,11 @@ impl KeyHolder {
     }
 
     async fn fetch(&self) -> Result<Bytes, SourceError> {
-        match &self.origin {
-            KeyOrigin::Url(url) => self.ask(url.clone()).await,
-            KeyOrigin::File(path) => read_bounded(path, MAX_KEY_SET_BYTES).await,
-            KeyOrigin::Discovery { issuer } => {
+        match (&self.origin, &self.file) {
+            (_, Some(file)) => file.read(MAX_KEY_SET_BYTES).await,
+            (KeyOrigin::Url(url), None) => self.ask(url.clone()).await,
+            (KeyOrigin::File(_), None) => Err(SourceError::Broken),
+            (KeyOrigin::Discovery { issuer }, None) => {
                 let url = self.discover(issuer).await?;
                 self.ask(url).await
             }
@@ -197,18 +261,21 @@ impl KeyHolder {
     async fn discover(&self, issuer: &str) -> Result<Uri, SourceError> {
         let address = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
         let address: Uri = address.parse().map_err(|_| SourceError::Discovery("the issuer is no URL"))?;
-        let document = self.ask(address).await?;
-        let document: DiscoveryDocument =
-            serde_json::from_slice(&document).map_err(|_| SourceError::Discovery("it is no JSON object with `issuer` and `jwks_uri`"))?;
-        if document.issuer != issuer {
-            return Err(SourceError::Discovery("it names another issuer"));
-        }
-        let url: Uri = document.jwks_uri.parse().map_err(|_| SourceError::Discovery("its `jwks_uri` is no URL"))?;
-        if !is_askable(&url) || (issuer.starts_with("https:") && url.scheme_str() != Some("https")) {
-            return Err(SourceError::Discovery("its `jwks_uri` is not acceptable"));
-        }
-        Ok(url)
+        keys_address(issuer, &self.ask(address).await?)
     }
+}
+
+fn keys_address(issuer: &str, document: &[u8]) -> Result<Uri, SourceError> {
+    let document: DiscoveryDocument =
+        serde_json::from_slice(document).map_err(|_| SourceError::Discovery("it is no JSON object with `issuer` and `jwks_uri`"))?;
+    if document.issuer != issuer {
+        return Err(SourceError::Discovery("it names another issuer"));
+    }
+    let url: Uri = document.jwks_uri.parse().map_err(|_| SourceError::Discovery("its `jwks_uri` is no URL"))?;
+    if !is_askable(&url) || (issuer.starts_with("https:") && url.scheme_str() != Some("https")) {
+        return Err(SourceError::Discovery("its `jwks_uri` is not acceptable"));
+    }
+    Ok(url)
 }
 
 #[derive(Deserialize)]
@@ -224,23 +291,18 @@ fn ok_body(answer: &Answer) -> Result<Bytes, SourceError> {
     Ok(decoded(answer, MAX_KEY_SET_BYTES)?)
 }
 
-/// A file's content, if it is no larger than `limit`; read on a thread that may block.
-pub(super) async fn read_bounded(path: &Path, limit: usize) -> Result<Bytes, SourceError> {
-    let path = path.to_owned();
-    let read = tokio::task::spawn_blocking(move || {
-        use std::io::Read;
-        let mut content = Vec::new();
-        let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        let result = std::fs::File::open(&path).and_then(|file| match file.metadata()?.len() {
-            // Nothing is taken in of what is too large anyway.
-            length if length >= most => Ok(usize::MAX),
-            _ => file.take(most).read_to_end(&mut content),
-        });
-        match result {
-            Ok(read) if read > limit => Err(SourceError::TooLarge(limit)),
-            Ok(_) => Ok(Bytes::from(content)),
-            Err(error) => Err(SourceError::File { path, error }),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn keys_of_an_https_issuer_come_by_https_and_by_no_odd_address() {
+        let address = |issuer: &str, url: &str| keys_address(issuer, json!({"issuer": issuer, "jwks_uri": url}).to_string().as_bytes());
+        assert_eq!(address("https://id.example", "https://keys.example/a").unwrap(), "https://keys.example/a");
+        assert!(address("http://id.example", "http://keys.example/a").is_ok());
+        for url in ["http://keys.example/a", "ftp://keys.example/a", "/a", "https://user:secret@keys.example:1/a", ""] {
+            assert!(matches!(address("https://id.example", url), Err(SourceError::Discovery(_))), "{url}");
         }
-    });
-    read.await.unwrap_or(Err(SourceError::Broken))
+    }
 }

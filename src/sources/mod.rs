@@ -2,6 +2,7 @@
 //! issuers about tokens, and the snapshot.
 //! What comes from outside is bounded, and a bad answer never replaces a good one.
 
+mod file_reader;
 mod introspector;
 mod key_holder;
 mod key_sets;
@@ -23,10 +24,12 @@ pub use key_holder::{KeyHolder, KeyOrigin};
 pub use key_sets::{IssuerKeys, KeySets};
 pub use pacing::BackOff;
 pub use presented::{Channel, Circumstances, Presented};
+pub use snapshot_cache::{MAX_SIGNATURE_BYTES, signature_path};
 pub use snapshots::{MAX_SNAPSHOT_BYTES, SnapshotOrigin, SnapshotSource, Snapshots};
 pub use tokens::{Tokens, Wanted};
 
 use crate::http_client::{HttpClient, HttpError};
+use crate::policy::MOST_PROBLEMS;
 use crate::token::TokenError;
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -80,6 +83,14 @@ pub enum SourceError {
         /// What the system says.
         error: std::io::Error,
     },
+    /// Nothing comes of reading or writing a file, as on the disk of a server that is gone.
+    #[error("`{path}` can be neither read nor written in time: it hangs", path = path.display())]
+    Hangs {
+        /// The file.
+        path: PathBuf,
+        /// Whether it did not hang before.
+        is_news: bool,
+    },
     /// It holds more than is allowed.
     #[error("it is larger than {0} bytes")]
     TooLarge(usize),
@@ -104,9 +115,26 @@ pub enum SourceError {
         in_force: u64,
     },
     /// It was understood and has problems: one `path: message` each.
-    #[error("it has {} problems", .0.len())]
+    #[error("it has {} problems", count(.0))]
     Problems(Vec<String>),
     /// The work on it broke off.
     #[error("the work on it broke off")]
     Broken,
+}
+
+/// How many problems there are; of many only the first are at hand.
+fn count(problems: &[String]) -> String {
+    if problems.len() > MOST_PROBLEMS { format!("more than {MOST_PROBLEMS}") } else { problems.len().to_string() }
+}
+
+impl SourceError {
+    /// Whether it is to be said: that a file still hangs is not.
+    fn is_news(&self) -> bool {
+        !matches!(self, Self::Hangs { is_news: false, .. })
+    }
+
+    /// Whether it is that there is no such file.
+    fn is_absence(&self) -> bool {
+        matches!(self, Self::File { error, .. } if error.kind() == std::io::ErrorKind::NotFound)
+    }
 }

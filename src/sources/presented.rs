@@ -52,8 +52,8 @@ impl<'a> Presented<'a> {
         Self { headers, now, policies: None, call: None }
     }
 
-    /// The call that a proof must be for; none where the client's name for the host is not plain.
-    pub(super) fn proven_call(&self) -> Option<ProvenCall<'a>> {
+    /// The call that a proof must be for, at one of these hosts; none where the client's name for the host is not plain.
+    pub(super) fn proven_call(&self, ours: &'a [Box<str>]) -> Option<ProvenCall<'a>> {
         let Circumstances { method, target, authority, channel, .. } = self.call?;
         let mut hosts = self.headers.get_all(HOST).iter();
         let host = match (hosts.next(), hosts.next(), authority) {
@@ -61,6 +61,6 @@ impl<'a> Presented<'a> {
             (None, _, Some(authority)) => authority,
             _ => return None,
         };
-        Some(ProvenCall { method, target, host, is_https: channel.is_https })
+        Some(ProvenCall { method, target, host, is_https: channel.is_https, hosts: ours })
     }
 }

@@ -1,6 +1,10 @@
-//! A snapshot in a file: notices when it changes.
+//! A snapshot in a file: reads it, and notices when it changes.
 
 use super::SourceError;
+use super::file_reader::FileReader;
+use super::signed_document::Document;
+use super::snapshot_cache::{MAX_SIGNATURE_BYTES, signature_path};
+use super::snapshots::MAX_SNAPSHOT_BYTES;
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::path::{Path, PathBuf};
@@ -10,6 +14,32 @@ use tokio::sync::Notify;
 
 /// Changes come in bursts; the file is read when one has passed.
 const DEBOUNCE: Duration = Duration::from_millis(100);
+
+/// A document in a file, with its signature beside it where there is one.
+pub(super) struct SignedFile {
+    document: FileReader,
+    signature: FileReader,
+}
+
+impl SignedFile {
+    pub(super) fn new(path: &Path) -> Self {
+        Self { document: FileReader::new(path), signature: FileReader::new(&signature_path(path)) }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.document.path()
+    }
+
+    pub(super) async fn read(&self) -> Result<Document, SourceError> {
+        let bytes = self.document.read(MAX_SNAPSHOT_BYTES).await?;
+        let signature = match self.signature.read(MAX_SIGNATURE_BYTES).await {
+            Ok(signature) => std::str::from_utf8(&signature).ok().map(|text| text.trim().into()),
+            Err(error) if error.is_absence() => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Document { bytes, signature })
+    }
+}
 
 /// Watches the directory of a file, so that replacing the file, or a link that leads to it, is seen.
 pub(super) struct FileWatch {

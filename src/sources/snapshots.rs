@@ -2,15 +2,19 @@
 //! understood, or would roll back is refused with all its reasons, and the one in force stays.
 
 use super::pacing::BackOff;
-use super::signed_document::{Document, InForce, Judged, judge};
-use super::snapshot_file::FileWatch;
+use super::signed_document::{Document, InForce, Judged, judge, require_kept_signature, require_signature};
+use super::snapshot_cache::{Kept, SnapshotCache};
+use super::snapshot_file::{FileWatch, SignedFile};
 use super::snapshot_http::{Fetched, fetch};
-use super::{KeyHolder, SourceError, Surroundings, snapshot_cache};
+use super::{KeyHolder, SourceError, Surroundings};
+use crate::policy::MOST_PROBLEMS;
 use crate::snapshot::WorldStore;
+use bytes::Bytes;
 use http::Uri;
 use http::header::HeaderValue;
 use jiff::Timestamp;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -21,6 +25,8 @@ pub const MAX_SNAPSHOT_BYTES: usize = 512 * 1024 * 1024;
 const PROBLEMS_LOGGED: usize = 20;
 /// Between two documents in a row, so that a server cannot make us spin.
 const BREATH: Duration = Duration::from_millis(50);
+/// How long a start waits for the source before the cache is used.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where the snapshot comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,13 +53,18 @@ pub struct SnapshotSource {
 
 /// The task that keeps the snapshot up to date.
 pub struct Snapshots {
-    source: SnapshotSource,
+    source: Arc<SnapshotSource>,
+    /// Where the source is a file.
+    file: Option<Arc<SignedFile>>,
+    cache: Option<SnapshotCache>,
     store: Arc<WorldStore>,
     surroundings: Surroundings,
     /// The digest of the document in force, once one of ours is.
     digest: Option<[u8; 32]>,
     /// The `ETag` of the document in force.
     etag: Option<HeaderValue>,
+    /// Why the cache could not be used the last time.
+    cache_said: Option<String>,
 }
 
 /// What one attempt came to.
@@ -69,7 +80,12 @@ impl Snapshots {
     /// Publishes to `store` what `source` gives, once it runs.
     #[must_use]
     pub fn new(source: SnapshotSource, store: Arc<WorldStore>, surroundings: Surroundings) -> Self {
-        Self { source, store, surroundings, digest: None, etag: None }
+        let file = match &source.origin {
+            SnapshotOrigin::File(path) => Some(Arc::new(SignedFile::new(path))),
+            SnapshotOrigin::Http(_) => None,
+        };
+        let cache = source.cache.as_deref().map(SnapshotCache::new);
+        Self { source: Arc::new(source), file, cache, store, surroundings, digest: None, etag: None, cache_said: None }
     }
 
     /// Runs for ever; dropping the future stops it.
@@ -79,11 +95,11 @@ impl Snapshots {
             SnapshotOrigin::Http(_) => None,
         };
         let mut back_off = BackOff::default();
-        let mut is_first = true;
         loop {
             let started = Instant::now();
             let outcome = self.attempt().await;
-            if std::mem::take(&mut is_first) && outcome == Outcome::Nothing {
+            // Its keys may have come since, or the cache itself.
+            if outcome == Outcome::Nothing && self.digest.is_none() {
                 self.start_from_cache().await;
             }
             let pause = match outcome {
@@ -103,39 +119,54 @@ impl Snapshots {
 
     /// One attempt at the source, logged and counted.
     async fn attempt(&mut self) -> Outcome {
-        let fetched = match &self.source.origin {
-            SnapshotOrigin::File(path) => snapshot_cache::read(path).await.map(|file| Fetched::Document(file, None)),
-            SnapshotOrigin::Http(url) => {
-                let (token, etag) = (self.source.authorization.as_ref(), self.etag.as_ref());
-                fetch(url, token, etag, self.source.poll, &self.surroundings).await
-            }
-        };
-        match fetched {
+        match self.fetched().await {
             Ok(Fetched::NotModified) => self.confirm(0),
             Ok(Fetched::Document(document, etag)) => self.offer(document, etag).await,
             Err(error) => {
-                tracing::warn!(error = %error, "the snapshot's source gave nothing, the one in force stays");
+                if error.is_news() {
+                    tracing::warn!(error = %error, "the snapshot's source gave nothing, the one in force stays");
+                }
                 self.surroundings.observer.snapshot_load("failed", 0);
                 Outcome::Nothing
             }
         }
     }
 
+    /// What the source gives. While nothing is in force the cache does not wait for a source that is slow.
+    async fn fetched(&mut self) -> Result<Fetched, SourceError> {
+        let (source, file) = (Arc::clone(&self.source), self.file.clone());
+        let (etag, surroundings) = (self.etag.clone(), self.surroundings.clone());
+        let mut asked = pin!(async move {
+            match (&source.origin, file) {
+                (_, Some(file)) => file.read().await.map(|document| Fetched::Document(document, None)),
+                (SnapshotOrigin::Http(url), None) => fetch(url, source.authorization.as_ref(), etag.as_ref(), source.poll, &surroundings).await,
+                (SnapshotOrigin::File(_), None) => Err(SourceError::Broken),
+            }
+        });
+        if self.digest.is_none() && self.cache.is_some() {
+            if let Ok(fetched) = tokio::time::timeout(PATIENCE, &mut asked).await {
+                return fetched;
+            }
+            self.start_from_cache().await;
+        }
+        asked.await
+    }
+
     async fn offer(&mut self, document: Document, etag: Option<HeaderValue>) -> Outcome {
         let size = document.bytes.len();
         let now = (self.surroundings.clock)();
-        match judge(&document, self.source.keys.as_ref(), self.in_force(), now).await {
-            Ok(Judged::Same) => {
+        match self.judged(&document, now).await {
+            Ok((Judged::Same, _)) => {
                 self.etag = etag;
                 self.confirm(size)
             }
-            Ok(Judged::New(snapshot, digest)) => {
+            Ok((Judged::New(snapshot, digest), keys)) => {
                 let revision = snapshot.policies.revision();
                 self.store.publish(*snapshot);
                 (self.digest, self.etag) = (Some(digest), etag);
                 tracing::info!(revision, bytes = size, "a new snapshot is in force");
                 self.surroundings.observer.snapshot_load("ok", size);
-                self.keep(&document).await;
+                self.keep(Kept { document, keys }).await;
                 Outcome::Loaded
             }
             Err(error) => {
@@ -144,6 +175,16 @@ impl Snapshots {
                 Outcome::Nothing
             }
         }
+    }
+
+    /// Judges a document of the source; gives the keys too that its signature is good with, if their
+    /// origin may be down one day.
+    async fn judged(&self, document: &Document, now: Timestamp) -> Result<(Judged, Option<Bytes>), SourceError> {
+        let keys = match &self.source.keys {
+            Some(keys) => Some(require_signature(document, keys).await?).filter(|_| keys.is_remote()),
+            None => None,
+        };
+        Ok((judge(document, self.in_force(), now).await?, keys))
     }
 
     fn confirm(&self, size: usize) -> Outcome {
@@ -161,31 +202,41 @@ impl Snapshots {
     }
 
     /// Keeps the last good document; that it could not be kept does not undo it.
-    async fn keep(&self, document: &Document) {
-        let Some(path) = &self.source.cache else { return };
-        if let Err(error) = snapshot_cache::write(path, document).await {
+    async fn keep(&self, kept: Kept) {
+        let Some(cache) = &self.cache else { return };
+        if let Err(error) = cache.write(kept).await {
             tracing::warn!(error = %error, "the snapshot is in force, but could not be kept on disk");
         }
     }
 
     /// Puts the kept document into force while the source is down. Nobody confirmed it since it was written.
     async fn start_from_cache(&mut self) {
-        let Some(path) = self.source.cache.clone() else { return };
+        let Some(cache) = &self.cache else { return };
         let now = (self.surroundings.clock)();
-        let document = match snapshot_cache::read(&path).await {
-            Ok(document) => document,
-            Err(error) => return report(&error, "the cache"),
-        };
-        match judge(&document, self.source.keys.as_ref(), self.in_force(), now).await {
+        match self.kept(cache, now).await {
             Ok(Judged::New(snapshot, digest)) => {
-                snapshot.confirm(snapshot_cache::written_at(&path, now).unwrap_or(Timestamp::UNIX_EPOCH));
+                snapshot.confirm(cache.written_at(now).await.unwrap_or(Timestamp::UNIX_EPOCH));
                 tracing::warn!(revision = snapshot.policies.revision(), "the last good snapshot is in force, the source is down");
                 self.store.publish(*snapshot);
                 self.digest = Some(digest);
             }
             Ok(Judged::Same) => {}
-            Err(error) => report(&error, "the cache"),
+            Err(error) => {
+                let said = Some(error.to_string());
+                if self.cache_said != said {
+                    report(&error, "the cache");
+                    self.cache_said = said;
+                }
+            }
         }
+    }
+
+    async fn kept(&self, cache: &SnapshotCache, now: Timestamp) -> Result<Judged, SourceError> {
+        let Kept { document, keys: kept } = cache.read().await?;
+        if let Some(keys) = &self.source.keys {
+            require_kept_signature(&document, kept, keys).await?;
+        }
+        judge(&document, self.in_force(), now).await
     }
 }
 
@@ -196,7 +247,9 @@ fn report(error: &SourceError, origin: &str) {
     for problem in problems.iter().take(PROBLEMS_LOGGED) {
         tracing::error!(problem = ?problem, "refused snapshot");
     }
-    if problems.len() > PROBLEMS_LOGGED {
+    if let Some(rest) = problems.get(MOST_PROBLEMS) {
+        tracing::error!(more = MOST_PROBLEMS - PROBLEMS_LOGGED, rest = ?rest, "refused snapshot: more problems");
+    } else if problems.len() > PROBLEMS_LOGGED {
         tracing::error!(more = problems.len() - PROBLEMS_LOGGED, "refused snapshot: more problems");
     }
 }

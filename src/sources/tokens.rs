@@ -237,7 +237,7 @@ impl Tokens {
                     false => refused(&TokenError::Bound("its client certificate was not shown here")),
                 }
             }
-            (Some(Binding::Key(key)), Scheme::Possession) => match self.prove(key, token, presented) {
+            (Some(Binding::Key(key)), Scheme::Possession) => match self.prove(key, &verified.rules.proof_hosts, token, presented) {
                 Ok(()) => Identity::Token(verified),
                 Err(error) => unproven(Challenge::Proof, &error),
             },
@@ -249,11 +249,11 @@ impl Tokens {
     }
 
     /// Verifies the one proof that came with the call, and that it came for the first time.
-    fn prove(&self, key: &[u8; 32], token: &[u8], presented: &Presented<'_>) -> Result<(), TokenError> {
+    fn prove(&self, key: &[u8; 32], hosts: &[Box<str>], token: &[u8], presented: &Presented<'_>) -> Result<(), TokenError> {
         let mut proofs = presented.headers.get_all(PROOF).iter();
         let (Some(proof), None) = (proofs.next(), proofs.next()) else { return Err(TokenError::Proof("not exactly one came")) };
         let proof = proof.to_str().map_err(|_| TokenError::Proof("it is no text"))?;
-        let (Some(call), Some(shown)) = (presented.proven_call(), presented.call) else {
+        let (Some(call), Some(shown)) = (presented.proven_call(hosts), presented.call) else {
             return Err(TokenError::Proof("none can be verified here"));
         };
         let id = verify_proof(proof, token, key, &call, presented.now)?;

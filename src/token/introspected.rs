@@ -4,7 +4,7 @@
 use super::claims::{self, ClaimSet};
 use super::strict_json::text;
 use super::verify::{require_audience, require_times};
-use super::{Issuer, TokenError, VerifiedToken};
+use super::{Binding, Issuer, TokenError, VerifiedToken};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -14,12 +14,13 @@ const SORTS: [&str; 3] = ["token_type", "token_use", "typ"];
 const ACCESS: [&str; 6] = ["bearer", "dpop", "access_token", "access", "jwt", "at+jwt"];
 
 /// The token that `answer`, the whole body of a 200, is about. It may be bound to its sender: see its
-/// `binding`.
+/// `binding`. What it binds itself to, if it is one that can be read ([`super::Unverified::uncontradicted`]), holds
+/// although the answer be silent about that.
 ///
 /// # Errors
 /// When it is not active, not of this issuer or for this audience, not an access token, out of its
-/// times, or the answer cannot be understood ([`TokenError::Introspection`] and [`TokenError::Malformed`]).
-pub fn introspected(answer: Vec<u8>, issuer: &Issuer, now: Timestamp) -> Result<VerifiedToken, TokenError> {
+/// times, bound to something else than it says itself, or the answer cannot be understood ([`TokenError::Introspection`] and [`TokenError::Malformed`]).
+pub fn introspected(answer: Vec<u8>, own: Option<Binding>, issuer: &Issuer, now: Timestamp) -> Result<VerifiedToken, TokenError> {
     let mut claims = ClaimSet::parse(answer)?;
     match claims.claim("active") {
         Some("true") => {}
@@ -33,6 +34,10 @@ pub fn introspected(answer: Vec<u8>, issuer: &Issuer, now: Timestamp) -> Result<
     require_access(&claims)?;
     require_audience(&claims, &issuer.audience)?;
     let expires_at = require_times(&claims, issuer, now)?;
+    claims.binding = match (own, claims.binding) {
+        (Some(own), Some(answered)) if own != answered => return Err(TokenError::Bound("to something else than its issuer says")),
+        (own, answered) => own.or(answered),
+    };
     // Who was asked is who says it, whether or not the answer names him.
     claims.issuer = Some(ours.clone());
     claims::verified(claims, Arc::clone(&issuer.rules), expires_at)
@@ -50,7 +55,7 @@ fn require_access(claims: &ClaimSet) -> Result<(), TokenError> {
 mod tests {
     use super::*;
     use crate::token::forge::hash;
-    use crate::token::{Algorithm, Binding, IssuerRules};
+    use crate::token::{Algorithm, IssuerRules};
     use serde_json::{Value, json};
     use std::time::Duration;
 
@@ -65,7 +70,7 @@ mod tests {
             clock_skew: Duration::from_secs(30),
             max_lifetime: Duration::from_secs(86_400),
         };
-        introspected(answer.to_string().into_bytes(), &issuer, Timestamp::from_second(NOW).unwrap())
+        introspected(answer.to_string().into_bytes(), None, &issuer, Timestamp::from_second(NOW).unwrap())
     }
 
     fn with(change: Value) -> Value {
@@ -99,7 +104,7 @@ mod tests {
         assert!(read(&unsaid).is_err());
         let issuer = || Issuer { rules: Arc::default(), audience: vec![], algorithms: vec![], clock_skew: Duration::ZERO, max_lifetime: Duration::MAX };
         for text in ["", "[]", "true", "{\"active\":true,\"active\":true}", "{\"active\":false,\"active\":true}", "<html>"] {
-            assert!(matches!(introspected(text.into(), &issuer(), Timestamp::UNIX_EPOCH), Err(TokenError::Malformed(_))), "{text}");
+            assert!(matches!(introspected(text.into(), None, &issuer(), Timestamp::UNIX_EPOCH), Err(TokenError::Malformed(_))), "{text}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::TokenError;
 use super::algorithm::{Algorithm, KeyType};
-use super::public_key::PublicKey;
+use super::public_key::{PublicKey, is_private};
 use super::strict_json::{Members, elements, member, members, members_of, text, texts};
 use serde_json::value::RawValue;
 
@@ -34,7 +34,7 @@ impl std::fmt::Debug for Key {
 
 impl KeySet {
     /// Reads a JWK set, or a single JWK as a set of one. Keys that cannot be used or do not fit their
-    /// own `alg`, `use` or `key_ops` are left out with a warning.
+    /// own `alg`, `use` or `key_ops`, and those that carry their private part, are left out with a warning.
     ///
     /// # Errors
     /// When the document is too large, is no JSON object, or has no array `keys` (or too long a one).
@@ -100,12 +100,7 @@ impl KeySet {
 
     fn add(&mut self, index: usize, members: &Members<'_>) {
         match Key::parse(members) {
-            Ok(key) => {
-                if member(members, "d").is_some() {
-                    self.warnings.push(format!("keys[{index}]: carries its private part, which is public now"));
-                }
-                self.keys.push(key);
-            }
+            Ok(key) => self.keys.push(key),
             Err(reason) => self.warnings.push(format!("keys[{index}]: {reason}, left out")),
         }
     }
@@ -132,6 +127,9 @@ impl Key {
     /// Reads a JWK.
     pub(super) fn parse(members: &Members<'_>) -> Result<Self, &'static str> {
         require_signature_use(members)?;
+        if is_private(members) {
+            return Err("it carries its private part, by which everybody who has the set can sign");
+        }
         let public = PublicKey::of_jwk(members)?;
         let algorithm = own_algorithm(members, public.kind())?;
         let id = match member(members, "kid") {

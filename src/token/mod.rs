@@ -11,6 +11,8 @@ mod introspected;
 mod keys;
 mod proof;
 mod public_key;
+mod roca;
+mod small_order;
 mod strict_json;
 mod verify;
 
@@ -73,6 +75,8 @@ pub struct IssuerRules {
     pub allow_unknown_users: bool,
     /// Whether the roles claim may name the administrator.
     pub allow_administrator: bool,
+    /// The hosts, in lower case, that a proof of possession may be for; empty: the one that the client called.
+    pub proof_hosts: Box<[Box<str>]>,
 }
 
 /// How the user claim finds its user.
@@ -101,6 +105,7 @@ impl Default for IssuerRules {
             roles_claim: None,
             allow_unknown_users: false,
             allow_administrator: false,
+            proof_hosts: Box::default(),
         }
     }
 }

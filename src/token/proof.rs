@@ -6,7 +6,7 @@ use super::algorithm::Algorithm;
 use super::claims::ClaimSet;
 use super::compact::{Compact, Header, Kind, decode};
 use super::keys::Key;
-use super::public_key::thumbprint;
+use super::public_key::{is_private, thumbprint};
 use super::strict_json::{member, members_of, text};
 use super::verify::later;
 use super::{MAX_TOKEN_BYTES, TokenError};
@@ -22,8 +22,6 @@ const SKEW: Duration = Duration::from_secs(30);
 pub const PROOF_LIFE: Duration = Duration::from_secs(90);
 /// No id is longer.
 const MAX_ID_BYTES: usize = 256;
-/// Members of a JWK that are not public.
-const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// The request that a proof must be for.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +35,9 @@ pub struct ProvenCall<'a> {
     /// Whether it came over TLS to this very door. If not, somebody before may have ended TLS, and
     /// either scheme is taken.
     pub is_https: bool,
+    /// The hosts, in lower case, by which clients call us; empty: whichever this one called. A proof that
+    /// was shown to somebody else's host could be shown here with that host's name otherwise.
+    pub hosts: &'a [Box<str>],
 }
 
 /// What names a proof: no two good ones may have the same within [`PROOF_LIFE`].
@@ -64,9 +65,7 @@ pub fn verify_proof(proof: &str, token: &[u8], key: &[u8; 32], call: &ProvenCall
         return Err(TokenError::Proof("its type is not `dpop+jwt`"));
     }
     let algorithm = compact.header.algorithm.ok_or(TokenError::Proof("its algorithm is not one that is used here"))?;
-    if require_own_key(&compact, algorithm)? != *key {
-        return Err(TokenError::Proof("its key is not the one that the token is bound to"));
-    }
+    require_own_key(&compact, algorithm, key)?;
     let claims = ClaimSet::parse(compact.payload).map_err(|_| TokenError::Proof("its claims are not acceptable"))?;
     require_call(&claims, call)?;
     require_token(&claims, token)?;
@@ -74,21 +73,25 @@ pub fn verify_proof(proof: &str, token: &[u8], key: &[u8; 32], call: &ProvenCall
     id_of(&claims, key)
 }
 
-/// Verifies the signature by the key in the header, and gives the key's thumbprint.
-fn require_own_key(proof: &Compact<'_>, algorithm: Algorithm) -> Result<[u8; 32], TokenError> {
+/// Verifies the signature by the key in the header. It must be the one with the thumbprint `bound`,
+/// before anything is computed with it: a sender could show one that is dear to compute with.
+fn require_own_key(proof: &Compact<'_>, algorithm: Algorithm, bound: &[u8; 32]) -> Result<(), TokenError> {
     let wrong = |_| TokenError::Proof("its header is not acceptable");
     let encoded = proof.signed.split('.').next().unwrap_or_default();
     let decoded = Header::decode(encoded).map_err(wrong)?;
     let header = Header::members(&decoded).map_err(wrong)?;
     let jwk = member(&header, "jwk").and_then(|jwk| members_of(jwk.get())).ok_or(TokenError::Proof("it has no `jwk`"))?;
-    if PRIVATE.iter().any(|name| member(&jwk, name).is_some()) {
+    if is_private(&jwk) {
         return Err(TokenError::Proof("its `jwk` is not public"));
     }
-    let key = Key::parse(&jwk).map_err(|_| TokenError::Proof("its `jwk` cannot be used"))?;
-    if !key.has_signed(proof.signed.as_bytes(), &proof.signature, algorithm) {
-        return Err(TokenError::Proof("its signature is wrong"));
+    if thumbprint(&jwk).as_ref() != Some(bound) {
+        return Err(TokenError::Proof("its key is not the one that the token is bound to"));
     }
-    thumbprint(&jwk).ok_or(TokenError::Proof("its `jwk` cannot be used"))
+    let key = Key::parse(&jwk).map_err(|_| TokenError::Proof("its `jwk` cannot be used"))?;
+    match key.has_signed(proof.signed.as_bytes(), &proof.signature, algorithm) {
+        true => Ok(()),
+        false => Err(TokenError::Proof("its signature is wrong")),
+    }
 }
 
 fn require_call(claims: &ClaimSet, call: &ProvenCall<'_>) -> Result<(), TokenError> {
@@ -103,7 +106,7 @@ fn require_call(claims: &ClaimSet, call: &ProvenCall<'_>) -> Result<(), TokenErr
 }
 
 /// Whether `url` is the URL of the call: scheme and host without regard to case, the scheme's own port
-/// as if absent, the path byte for byte, and neither query nor fragment compared.
+/// as if absent, the path byte for byte, and neither query nor fragment compared. The host must be one of ours.
 fn is_of(url: &str, call: &ProvenCall<'_>) -> bool {
     let url = url.split_once('#').map_or(url, |(before, _)| before);
     let Ok(url) = url.parse::<Uri>() else { return false };
@@ -115,7 +118,9 @@ fn is_of(url: &str, call: &ProvenCall<'_>) -> bool {
     let Some(authority) = url.authority().map(http::uri::Authority::as_str) else { return false };
     let without_port = |host: &str| host.strip_suffix(port).unwrap_or(host).to_ascii_lowercase();
     let path = call.target.split_once('?').map_or(call.target, |(path, _)| path);
-    !authority.is_empty() && without_port(authority) == without_port(call.host) && url.path() == path
+    let host = without_port(authority);
+    let is_ours = call.hosts.is_empty() || call.hosts.iter().any(|ours| without_port(ours) == host);
+    !authority.is_empty() && is_ours && host == without_port(call.host) && url.path() == path
 }
 
 /// `ath` is the SHA-256 of the token (RFC 9449 §4.2).
@@ -158,7 +163,7 @@ mod tests {
     const NOW: i64 = 1_800_000_000;
     const TOKEN: &str = "token";
     static KEY: LazyLock<Forge> = LazyLock::new(|| Forge::p256("k"));
-    const CALL: ProvenCall<'static> = ProvenCall { method: "GET", target: "/api/a?b=c", host: "api.example", is_https: true };
+    const CALL: ProvenCall<'static> = ProvenCall { method: "GET", target: "/api/a?b=c", host: "api.example", is_https: true, hosts: &[] };
 
     fn claims(change: &Value) -> Value {
         let mut claims = json!({"jti": "1", "htm": "GET", "htu": "https://api.example/api/a", "iat": NOW, "ath": hash(TOKEN.as_bytes())});
@@ -223,6 +228,23 @@ mod tests {
     }
 
     #[test]
+    fn a_proof_that_was_made_for_another_host_is_not_good_under_that_name() {
+        let evil = |hosts| {
+            let call = ProvenCall { host: "evil.example", hosts, ..CALL };
+            judge(&KEY.proof_header(), &claims(&json!({"htu": "https://evil.example/api/a"})), &call)
+        };
+        assert!(evil(&[]).is_ok(), "nobody said what our names are");
+        let ours: [Box<str>; 2] = ["api.example".into(), "api.example:8443".into()];
+        assert!(evil(&ours).is_err());
+        for host in ["api.example", "API.example:443", "api.example:8443"] {
+            let call = ProvenCall { host, hosts: &ours, ..CALL };
+            assert!(judge(&KEY.proof_header(), &claims(&json!({"htu": format!("https://{host}/api/a")})), &call).is_ok(), "{host}");
+        }
+        let call = ProvenCall { host: "api.example:8444", hosts: &ours, ..CALL };
+        assert!(judge(&KEY.proof_header(), &claims(&json!({"htu": "https://api.example:8444/api/a"})), &call).is_err(), "another port is another host");
+    }
+
+    #[test]
     fn urls_are_the_same_in_every_spelling_of_scheme_host_and_usual_port() {
         for url in ["https://api.example/api/a", "HTTPS://API.example:443/api/a", "https://api.example/api/a?other=1", "https://api.example/api/a#x"] {
             assert!(with(json!({"htu": url})).is_ok(), "{url}");
@@ -273,6 +295,18 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_computed_with_a_key_that_the_token_is_not_bound_to() {
+        let not_bound = Err(TokenError::Proof("its key is not the one that the token is bound to"));
+        let mut dear = KEY.proof_header();
+        dear["alg"] = json!("RS512");
+        dear["jwk"] = json!({"kty": "RSA", "n": crate::token::forge::encode(&[0xff; 1024]), "e": "_____w"});
+        assert_eq!(judge(&dear, &claims(&json!({})), &CALL), not_bound);
+        // Whoever looked at the signature first would have said that it is wrong.
+        let stranger = Forge::p256("k").proof_header();
+        assert_eq!(judge(&stranger, &claims(&json!({})), &CALL), not_bound);
+    }
+
+    #[test]
     fn a_proof_by_another_key_or_with_another_signature_is_refused() {
         let (own, other) = (Forge::ed25519("a"), Forge::ed25519("a"));
         let key: [u8; 32] = decode(&own.thumbprint()).unwrap().try_into().unwrap();
@@ -281,7 +315,11 @@ mod tests {
         let good = own.sign(&own.proof_header().to_string(), payload.as_bytes());
         assert!(judge(&good).is_ok());
         assert!(judge(&other.sign(&other.proof_header().to_string(), payload.as_bytes())).is_err(), "a key of its own");
-        assert!(judge(&other.sign(&own.proof_header().to_string(), payload.as_bytes())).is_err(), "signed by another");
+        assert_eq!(
+            judge(&other.sign(&own.proof_header().to_string(), payload.as_bytes())),
+            Err(TokenError::Proof("its signature is wrong")),
+            "signed by another"
+        );
         for broken in [
             format!("{good}="),
             format!("{good}.x"),

@@ -4,6 +4,7 @@
 use super::algorithm::{Algorithm, KeyType};
 use super::compact::decode;
 use super::strict_json::{Members, member, text};
+use super::{roca, small_order};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
     RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents,
@@ -16,6 +17,9 @@ pub(super) struct PublicKey {
     kind: KeyType,
     ready: Vec<(Algorithm, ParsedPublicKey)>,
 }
+
+/// Members of a JWK that are not public.
+const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 const RSA: [(Algorithm, &RsaParameters); 6] = [
     (Algorithm::Rs256, &RSA_PKCS1_2048_8192_SHA256),
@@ -53,8 +57,8 @@ impl PublicKey {
     }
 }
 
-/// The SHA-256 thumbprint of a JWK that was read as a key (RFC 7638 §3): over its required members in
-/// their order. Their values were found to be base64url, so none has to be escaped.
+/// The SHA-256 thumbprint of a JWK (RFC 7638 §3): over its required members in their order. Their values
+/// are not escaped: of what is read as a key they are base64url, and nothing else may be taken for one.
 pub(super) fn thumbprint(jwk: &Members<'_>) -> Option<[u8; 32]> {
     let required: &[&str] = match named(jwk, "kty")?.as_ref() {
         "RSA" => &["e", "kty", "n"],
@@ -65,6 +69,11 @@ pub(super) fn thumbprint(jwk: &Members<'_>) -> Option<[u8; 32]> {
     let members = required.iter().map(|name| Some(format!("\"{name}\":\"{}\"", named(jwk, name)?)));
     let members: Vec<String> = members.collect::<Option<_>>()?;
     Some(Sha256::digest(format!("{{{}}}", members.join(","))).into())
+}
+
+/// Whether a JWK has members that are nobody's but its owner's.
+pub(super) fn is_private(jwk: &Members<'_>) -> bool {
+    PRIVATE.iter().any(|name| member(jwk, name).is_some())
 }
 
 fn named<'a>(jwk: &'a Members<'_>, name: &str) -> Option<std::borrow::Cow<'a, str>> {
@@ -82,6 +91,9 @@ fn rsa(modulus: Option<Vec<u8>>, exponent: Option<Vec<u8>>) -> Result<PublicKey,
     }
     if matches!(e, [] | [0..=2]) || e.len() > 4 || e.last().is_some_and(|last| last % 2 == 0) {
         return Err("its exponent is under 3, even, or over 32 bits");
+    }
+    if roca::is_marked(n) {
+        return Err("its modulus was made by a generator that is broken (CVE-2017-15361)");
     }
     let components = RsaPublicKeyComponents { n, e };
     let ready = RSA.into_iter().map(|(algorithm, parameters)| Ok((algorithm, components.to_parsed_public_key(parameters)?)));
@@ -114,6 +126,9 @@ fn elliptic(
 
 fn edwards(x: Option<Vec<u8>>) -> Result<PublicKey, &'static str> {
     let x = x.filter(|x| x.len() == 32).ok_or("its `x` is not 32 bytes in canonical base64url")?;
+    if small_order::is_unfit(&x) {
+        return Err("its `x` is not canonical, or a point of small order");
+    }
     let ready = ParsedPublicKey::new(&ED25519, x).map_err(|_| "its `x` is not a point")?;
     Ok(PublicKey { kind: KeyType::Ed25519, ready: vec![(Algorithm::EdDsa, ready)] })
 }

@@ -2,7 +2,7 @@
 
 use super::claims::{self, ClaimSet};
 use super::compact::{Compact, Header, decode};
-use super::{Algorithm, IssuerRules, KeySet, TokenError, VerifiedToken};
+use super::{Algorithm, Binding, IssuerRules, KeySet, TokenError, VerifiedToken};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
@@ -65,6 +65,22 @@ impl<'t> Unverified<'t> {
     pub fn issuer(&self) -> Option<&str> {
         self.claims.issuer.as_deref()
     }
+
+    /// What it binds itself to, where nothing that it says of itself is against it: its algorithm, and of
+    /// its audience and times what it says. For an issuer that is asked about it: his answer decides, but
+    /// it does not make good what the token itself rules out.
+    ///
+    /// # Errors
+    /// When it would not be accepted from this issuer whatever its signature.
+    pub fn uncontradicted(&self, issuer: &Issuer, now: Timestamp) -> Result<Option<Binding>, TokenError> {
+        listed(&self.header, &issuer.algorithms)?;
+        if self.claims.audience.is_some() {
+            require_audience(&self.claims, &issuer.audience)?;
+        }
+        self.claims.expires_at.map_or(Ok(()), |end| require_before(end, issuer, now))?;
+        require_begun(&self.claims, issuer, now)?;
+        Ok(self.claims.binding)
+    }
 }
 
 /// Verifies a token of `issuer` with `keys` at the time `now`. One that is bound to its sender is no
@@ -125,9 +141,13 @@ pub fn verify_detached(signature: &str, content: &[u8], keys: &KeySet) -> Result
 }
 
 fn require_signature(header: &Header, signed: &[u8], signature: &[u8], algorithms: &[Algorithm], keys: &KeySet) -> Result<(), TokenError> {
-    let algorithm = header.algorithm.filter(|algorithm| algorithms.contains(algorithm)).ok_or(TokenError::Algorithm)?;
+    let algorithm = listed(header, algorithms)?;
     let key = keys.find(algorithm, header.key_id.as_deref())?;
     key.has_signed(signed, signature, algorithm).then_some(()).ok_or(TokenError::Signature)
+}
+
+fn listed(header: &Header, algorithms: &[Algorithm]) -> Result<Algorithm, TokenError> {
+    header.algorithm.filter(|algorithm| algorithms.contains(algorithm)).ok_or(TokenError::Algorithm)
 }
 
 pub(super) fn require_audience(claims: &ClaimSet, audience: &[Box<str>]) -> Result<(), TokenError> {
@@ -141,9 +161,23 @@ pub(super) fn require_audience(claims: &ClaimSet, audience: &[Box<str>]) -> Resu
 /// The end of the token, if it has not come, it was not made in the future, and it does not live too long.
 pub(super) fn require_times(claims: &ClaimSet, issuer: &Issuer, now: Timestamp) -> Result<Timestamp, TokenError> {
     let expires_at = claims.expires_at.ok_or_else(|| TokenError::claim("exp", "is missing"))?;
-    if now >= later(expires_at, issuer.clock_skew) {
-        return Err(TokenError::claim("exp", "has passed"));
+    require_before(expires_at, issuer, now)?;
+    require_begun(claims, issuer, now)?;
+    let longest = later(claims.issued_at.unwrap_or_else(|| later(now, issuer.clock_skew)), issuer.max_lifetime);
+    if expires_at > longest {
+        return Err(TokenError::claim("exp", "is further away than a token may live"));
     }
+    Ok(expires_at)
+}
+
+fn require_before(end: Timestamp, issuer: &Issuer, now: Timestamp) -> Result<(), TokenError> {
+    match now < later(end, issuer.clock_skew) {
+        true => Ok(()),
+        false => Err(TokenError::claim("exp", "has passed")),
+    }
+}
+
+fn require_begun(claims: &ClaimSet, issuer: &Issuer, now: Timestamp) -> Result<(), TokenError> {
     let latest = later(now, issuer.clock_skew);
     if claims.not_before.is_some_and(|start| start > latest) {
         return Err(TokenError::claim("nbf", "is in the future"));
@@ -151,11 +185,7 @@ pub(super) fn require_times(claims: &ClaimSet, issuer: &Issuer, now: Timestamp) 
     if claims.issued_at.is_some_and(|issued| issued > latest) {
         return Err(TokenError::claim("iat", "is in the future"));
     }
-    let longest = later(claims.issued_at.unwrap_or(latest), issuer.max_lifetime);
-    if expires_at > longest {
-        return Err(TokenError::claim("exp", "is further away than a token may live"));
-    }
-    Ok(expires_at)
+    Ok(())
 }
 
 pub(super) fn later(time: Timestamp, by: Duration) -> Timestamp {

@@ -43,7 +43,7 @@ pub(crate) const ROOMS: &[Room] = &[
     edge("pingora", OF_A_DOOR),
     edge("envoy", OF_A_DOOR),
     edge("forward_auth", OF_A_DOOR),
-    edge("admin", OF_A_DOOR),
+    edge("admin", &["door", "authorize", "snapshot", "api_map", "token", "policy", "json_filter", "http_client", "http_server", "sources", "observe"]),
     edge("control", &["store", "cases", "authorize", "snapshot", "api_map", "token", "policy", "http_client", "http_server", "sources", "observe", "config"]),
     edge(
         "gateway",

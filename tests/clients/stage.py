@@ -150,10 +150,16 @@ def wait_until(what, holds):
         time.sleep(0.05)
 
 
+# Bound and never listening: the system gives their ports to nobody else, and to a program that names one.
+reserved = []
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    reserved.append(kept)
+    return kept.getsockname()[1]
 
 
 def end(process, log):

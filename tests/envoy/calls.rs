@@ -38,7 +38,8 @@ impl Site {
 }
 
 const FORGED: &str = "doorward-user: root\r\ndoorward-roles: root\r\ndoorward_user: root\r\ndoorward.user: root\r\nx-forwarded-for: 10.9.8.7\r\n\
-                      x-forwarded-host: evil.example\r\nforwarded: for=10.9.8.7\r\nx-http-method-override: DELETE\r\nx-original-url: /admin\r\n";
+                      x-forwarded-host: evil.example\r\nforwarded: for=10.9.8.7\r\nx-http-method-override: DELETE\r\nx-original-url: /admin\r\n\
+                      proxy-authorization: Basic root\r\n";
 
 #[tokio::test]
 async fn what_a_client_says_of_itself_never_reaches_the_api() {

@@ -37,6 +37,9 @@ async fn a_connection_over_the_limit_is_closed() {
     let second = async { AuthorizationClient::connect(address).await.ok()?.check(get("/free", &[])).await.ok() };
     assert!(within(second).await.is_none());
     assert!(first.check(get("/free", &[])).await.is_ok());
+    let counted = services.metrics.render().unwrap();
+    let line = "doorward_refusals_total{door=\"ext_authz\",name=\"Overloaded\"} ";
+    assert!(counted.lines().any(|counted| counted.strip_prefix(line).is_some_and(|count| count != "0")), "{counted}");
 }
 
 /// Nobody listens here, for nothing of these calls goes upstream.

@@ -18,3 +18,4 @@ mod checks;
 mod failures;
 mod messages;
 mod site;
+mod unfinished;

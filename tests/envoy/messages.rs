@@ -7,6 +7,9 @@ use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue};
 use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::ProcessingMode;
 use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::processing_mode::BodySendMode;
 use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::processing_mode::HeaderSendMode;
+use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
+use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
+use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 use envoy_types::pb::envoy::service::ext_proc::v3::body_mutation::Mutation;
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_client::ExternalProcessorClient;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Message;
@@ -16,13 +19,14 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{
 };
 use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{Struct, Value};
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 /// A call as an Envoy of one's own makes it.
 struct Call {
-    _services: Services,
+    services: Services,
     sender: Option<mpsc::Sender<ProcessingRequest>>,
     replies: Streaming<ProcessingResponse>,
     protocol: Option<ProtocolConfiguration>,
@@ -35,12 +39,16 @@ impl Call {
 
     /// With these body modes in Envoy's configuration.
     async fn in_modes(request: BodySendMode, response: BodySendMode) -> Self {
-        let services = Services::before("127.0.0.1:9".parse().unwrap());
+        Self::over(Services::before("127.0.0.1:9".parse().unwrap()), request, response).await
+    }
+
+    /// Of these services.
+    async fn over(services: Services, request: BodySendMode, response: BodySendMode) -> Self {
         let mut client = ExternalProcessorClient::connect(format!("http://{}", services.address)).await.unwrap();
         let (sender, messages) = mpsc::channel(16);
         let replies = client.process(ReceiverStream::new(messages)).await.unwrap().into_inner();
         let protocol = ProtocolConfiguration { request_body_mode: request.into(), response_body_mode: response.into(), ..ProtocolConfiguration::default() };
-        Self { _services: services, sender: Some(sender), replies, protocol: Some(protocol) }
+        Self { services, sender: Some(sender), replies, protocol: Some(protocol) }
     }
 
     async fn say(&mut self, message: Message) {
@@ -425,4 +433,51 @@ async fn answers_are_filtered_in_the_modes_of_envoys_configuration() {
     call.get("/api/portfolios").await;
     call.answer_head(false).await;
     assert_eq!(call.refusal().await, (502, "UnfilterableResponse".to_owned()));
+}
+
+#[tokio::test]
+async fn a_call_without_a_seat_is_refused_by_both_services() {
+    let services = Services::planned("127.0.0.1:9".parse().unwrap(), |plan| plan.settings.limits.max_in_flight = 1);
+    let address = format!("http://{}", services.address);
+    let mut first = Call::over(services, BodySendMode::None, BodySendMode::None).await;
+    first.get("/free").await;
+    let mut checks = AuthorizationClient::connect(address.clone()).await.unwrap();
+    let denied = checks.check(CheckRequest::default()).await.unwrap().into_inner();
+    let Some(HttpResponse::DeniedResponse(denied)) = denied.http_response else { panic!("not denied") };
+    assert_eq!((denied.status.unwrap().code, denied.body.contains("Overloaded")), (503, true));
+    let mut calls = ExternalProcessorClient::connect(address).await.unwrap();
+    let (sender, messages) = mpsc::channel(16);
+    sender
+        .send(ProcessingRequest { request: Some(Message::RequestHeaders(request("GET", "/free", &[], true))), ..ProcessingRequest::default() })
+        .await
+        .unwrap();
+    let mut replies = calls.process(ReceiverStream::new(messages)).await.unwrap().into_inner();
+    let refused = within(replies.message()).await.unwrap().unwrap();
+    let Some(Reply::ImmediateResponse(refused)) = refused.response else { panic!("{refused:?}") };
+    assert_eq!(refused.status.unwrap().code, 503);
+    drop((sender, replies));
+    // Its seat is free with its end.
+    first.sender = None;
+    let free = async {
+        loop {
+            let answer = checks.check(CheckRequest::default()).await.unwrap().into_inner();
+            let Some(HttpResponse::DeniedResponse(denied)) = answer.http_response else { panic!("not denied") };
+            if denied.status.unwrap().code != 503 {
+                return;
+            }
+        }
+    };
+    within(free).await;
+    assert!(first.services.metric("doorward_refusals_total{door=\"ext_proc\",name=\"Overloaded\"}") >= 1.0);
+}
+
+#[tokio::test]
+async fn between_two_messages_there_may_be_any_time() {
+    let brief = Duration::from_millis(200);
+    let services = Services::planned("127.0.0.1:9".parse().unwrap(), |plan| plan.settings.limits.request_body_timeout = brief);
+    let mut call = Call::over(services, BodySendMode::None, BodySendMode::None).await;
+    call.get("/free").await;
+    tokio::time::sleep(4 * brief).await;
+    call.answer_head(true).await;
+    call.told_of_head().await;
 }

@@ -53,7 +53,15 @@ impl Services {
 
     /// The same, as planned.
     pub fn planned(api: SocketAddr, change: impl FnOnce(&mut Plan)) -> Self {
-        let limits = Limits { request_head_bytes: 65536, request_body_bytes: 8 << 20, max_connections: 100 };
+        let patience = Duration::from_secs(10);
+        let limits = Limits {
+            request_head_bytes: 65536,
+            request_body_bytes: 8 << 20,
+            header_read_timeout: patience,
+            request_body_timeout: patience,
+            max_connections: 100,
+            max_in_flight: 1000,
+        };
         let settings = Settings { listen: vec!["127.0.0.1:0".parse().unwrap()], threads: NonZeroUsize::MIN, ext_proc: true, limits };
         let log = LogSettings { sinks: vec![], when: When::All, on_full: OnFull::Block };
         let mut plan = Plan { settings, world: world(), keys: Arc::new(KeySets::new(vec![])), clock: WallClock::default(), log };
@@ -70,7 +78,12 @@ impl Services {
 
     /// Closes them in good order.
     pub async fn close(self) {
-        within(self.serving.stop(Duration::from_secs(5))).await;
+        self.stop(Duration::from_secs(5)).await;
+    }
+
+    /// The same, with so long a time for what is open.
+    pub async fn stop(self, deadline: Duration) {
+        within(self.serving.stop(deadline)).await;
     }
 
     /// The value of one line of the metrics.

@@ -39,7 +39,7 @@ async fn an_http2_connection_that_asks_for_nothing_gives_up_its_place_and_one_th
         }
     })
     .await;
-    let door = Doorward::planned(&[upstream.address], |plan| plan.settings.limits.header_read_timeout = Duration::from_millis(100));
+    let door = Doorward::planned(&[upstream.address], |plan| plan.settings.limits.header_read_timeout = Duration::from_millis(500));
     let mut waiting = http2::connect(door.address).await;
     let answer = tokio::spawn(waiting.send_request(http2::get("/free")));
     within(asked.notified()).await;

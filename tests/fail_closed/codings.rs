@@ -3,7 +3,9 @@
 use super::ask;
 use crate::support::client::request;
 use crate::support::door::Doorward;
+use crate::support::http2;
 use crate::support::upstream::{Reply, Upstream, said};
+use crate::support::within;
 use crate::support::world::{portfolios, visible_portfolios};
 use std::io::Write;
 
@@ -74,6 +76,21 @@ async fn an_encoded_answer_cut_short_is_never_whole() {
         let encoded = encode(coding, portfolios(50).as_bytes());
         for length in [1, encoded.len() / 2, encoded.len() - 1] {
             assert_unfilterable(coding, encoded[..length].to_vec(), "cut short").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_large_encoded_answer_that_turns_bad_at_its_end_is_seen_to_be_cut() {
+    for coding in CODINGS {
+        let encoded = encode(coding, portfolios(1500).as_bytes());
+        for bad in [encoded[..encoded.len() - 1].to_vec(), [encoded.clone(), b"x".to_vec()].concat()] {
+            let (_upstream, door) = door(coding, bad).await;
+            let answer = ask(&door, request("GET", "/api/portfolios", "")).await;
+            assert!(answer.status == 502 || answer.status == 200 && !answer.is_whole, "{coding}: {}", answer.status);
+            let mut client = http2::connect(door.address).await;
+            let response = within(client.send_request(http2::get("/api/portfolios"))).await.unwrap();
+            assert!(response.status() == 502 || http2::whole(response).await.is_err(), "{coding}");
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{ask, closing_status};
 use crate::support::client::request;
 use crate::support::door::Doorward;
 use crate::support::upstream::{Upstream, ok};
-use crate::support::world::{snapshot, world_of};
+use crate::support::world::{authorization, snapshot, world_of};
 use serde_json::json;
 
 #[tokio::test]
@@ -14,6 +14,8 @@ async fn a_connection_header_that_nominates_more_than_hops_is_refused() {
     for nominated in ["authorization", "close, doorward-user", "x-forwarded-for", "Host", "keep-alive, cookie"] {
         assert_eq!(closing_status(&door, request("GET", "/free", &format!("connection: {nominated}\r\n"))).await, 400, "{nominated}");
     }
+    let no_text = [b"GET /free HTTP/1.1\r\nhost: a\r\nconnection: \xff, authorization\r\n", authorization().as_bytes(), b"\r\n"].concat();
+    assert_eq!(closing_status(&door, no_text).await, 400, "no text");
     assert!(upstream.seen().is_empty());
 }
 

@@ -218,3 +218,17 @@ async fn a_token_that_was_good_is_refused_the_moment_it_is_not() {
     site.door.world.publish(loaded(&snapshot()));
     assert_eq!(site.ask(&token).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_personal_access_token_is_refused_from_its_end_on() {
+    let site = Site::open().await;
+    let mut document = snapshot();
+    document["personalAccessTokens"][0]["deactivationDate"] = json!(Timestamp::from_second(NOW + 60).unwrap().to_string());
+    site.door.world.publish(loaded(&document));
+    site.time.store(NOW + 59, Ordering::SeqCst);
+    assert_eq!(site.ask(TOKEN).await.status, 200);
+    site.time.store(NOW + 60, Ordering::SeqCst);
+    let answer = site.ask(TOKEN).await;
+    assert_eq!((answer.status, answer.problem().as_str()), (401, "InvalidIdentityToken"));
+    assert_eq!(site.upstream.seen().len(), 1);
+}

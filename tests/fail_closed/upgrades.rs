@@ -56,6 +56,20 @@ async fn a_changed_protocol_carries_its_decision_id() {
     assert_eq!(upstream.only().header("doorward-decision-id"), [answer.header("doorward-decision-id").unwrap()]);
 }
 
+#[tokio::test]
+async fn a_101_brings_nothing_that_belongs_to_the_hop_before() {
+    let of_the_hop = "connection: upgrade, x-private\r\nx-private: 1\r\nkeep-alive: timeout=5\r\nproxy-authenticate: Basic\r\nupgrade: websocket\r\n";
+    let upstream = Upstream::start(move |_| Reply::Echo(format!("HTTP/1.1 101 Switching Protocols\r\n{of_the_hop}x-kept: 1\r\n\r\n").into())).await;
+    let door = Doorward::before(&upstream);
+    let mut client = Client::connect(door.address).await;
+    client.send(request("GET", "/socket", "connection: upgrade\r\nupgrade: websocket\r\n")).await;
+    let answer = client.head().await;
+    assert_eq!((answer.status, answer.header("x-kept"), answer.header("upgrade")), (101, Some("1"), Some("websocket")));
+    for name in ["x-private", "keep-alive", "proxy-authenticate"] {
+        assert_eq!(answer.header(name), None, "{name}");
+    }
+}
+
 /// An upstream that changes the protocol as soon as it has a request's head, and keeps what else comes.
 async fn hasty() -> (SocketAddr, Arc<Mutex<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -205,6 +205,11 @@ async fn malformed_questions_are_refused_and_never_granted() {
     ] {
         let answer = post(&site, EVALUATOR, "/access/v1/evaluation", &body).await;
         assert_eq!((answer.status, answer.problem().as_str()), (400, "InvalidRequest"), "{body}");
+        assert!(!answer.text().contains("struct"), "it is told in words of the protocol: {}", answer.text());
+    }
+    for (path, body) in [("evaluation", "[]"), ("evaluation", "null"), ("evaluations", "[]"), ("evaluations", r#"{"options":"x"}"#)] {
+        let answer = post(&site, EVALUATOR, &format!("/access/v1/{path}"), body).await;
+        assert!(answer.status == 400 && answer.text().contains("an object with") && !answer.text().contains("struct"), "{path}: {}", answer.text());
     }
     let named = post(&site, EVALUATOR, "/access/v1/evaluation", &with("/resource/id", json!("US/"))).await;
     assert!(named.text().contains("`resource.id` must be `scope/code`"), "{}", named.text());

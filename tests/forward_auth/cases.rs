@@ -96,7 +96,13 @@ async fn run_file(path: PathBuf) -> Tally {
 async fn open_door(stage: &Stage) -> (SocketAddr, Serving) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let limits = Limits { request_head_bytes: 65536, header_count: 100, header_read_timeout: Duration::from_secs(10), max_connections: 100 };
+    let limits = Limits {
+        request_head_bytes: 65536,
+        header_count: 100,
+        header_read_timeout: Duration::from_secs(10),
+        max_connections: 100,
+        max_in_flight: 100,
+    };
     let settings = Settings {
         trusted_peers: vec!["127.0.0.1/32".parse().unwrap()],
         limits,

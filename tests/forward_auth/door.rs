@@ -1,7 +1,9 @@
 //! The door itself, asked as the proxies ask.
 
 use crate::site::Site;
+use crate::support::client::Client;
 use crate::support::upstream::{Upstream, ok};
+use crate::support::within;
 use crate::support::world::{authorization, snapshot};
 
 async fn upstream() -> Upstream {
@@ -229,4 +231,23 @@ async fn a_refused_call_is_recorded_as_what_it_was() {
         );
         assert!(of("reason").contains(reason), "{record}");
     }
+}
+
+#[tokio::test]
+async fn a_call_without_a_seat_is_told_so_at_once() {
+    let upstream = upstream().await;
+    let site = Site::with(upstream.address, &snapshot(), "[proxy.limits]\nmax_in_flight = 1").await;
+    let mut first = Client::connect(site.door()).await;
+    first.send(format!("POST /access/api/me HTTP/1.1\r\nhost: a\r\n{}content-length: 2\r\n\r\n", authorization())).await;
+    within(async { while site.ask("/auth", &traefik("GET", "/free")).await.status != 503 {} }).await;
+    let answer = site.ask("/auth", &traefik("GET", "/free")).await;
+    assert_eq!((answer.status, answer.problem().as_str(), answer.header("retry-after")), (503, "Overloaded", Some("1")));
+    let answer = site.ask("/auth/nginx", &nginx("GET", "/free")).await;
+    assert_eq!((answer.status, answer.header("doorward-status"), answer.header("doorward-error")), (403, Some("503"), Some("Overloaded")));
+    assert_eq!(site.ask("/auth/envoy/free", &authorization()).await.status, 503);
+    first.send("{}").await;
+    first.answer().await;
+    // Its seat is free with its answer.
+    within(async { while site.ask("/auth", &traefik("GET", "/free")).await.status != 200 {} }).await;
+    assert!(site.metric("doorward_refusals_total{door=\"forward_auth\",name=\"Overloaded\"}").await >= 4.0);
 }

@@ -1,5 +1,6 @@
 //! The real proxies, each with the configuration that the project ships.
 
+use crate::support::address::reserved;
 use crate::support::within;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -57,8 +58,7 @@ impl Program {
     /// Starts it in front of an API.
     pub(crate) async fn start(self, neighbours: Neighbours) -> Running {
         let folder = tempfile::tempdir().unwrap();
-        // The port is free now; nobody else is told of it.
-        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = reserved();
         for file in self.files() {
             let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(file)).unwrap();
             let name = Path::new(file).file_name().unwrap();

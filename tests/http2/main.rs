@@ -18,4 +18,5 @@ mod floods;
 mod frames_in_order;
 mod frames_out_of_order;
 mod headers_out_of_order;
+mod leaving;
 mod translation;

@@ -1,6 +1,7 @@
 //! What `doorward check` finds in the files that a configuration names, and which of it ends a start too.
 
-use crate::process::{Said, Site, doorward, free_address, said};
+use crate::process::{Said, Site, doorward, said};
+use crate::support::address::reserved;
 use crate::support::certificates::{authority, issue, issue_expired};
 use crate::support::issuer::Key;
 use crate::support::world::snapshot;
@@ -126,7 +127,7 @@ async fn a_decision_log_in_a_folder_of_somebody_else_is_an_error_of_check() {
 
 #[tokio::test]
 async fn addresses_that_take_each_other_are_errors() {
-    let port = free_address().port();
+    let port = reserved().port();
     for (wide, narrow) in [("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "0.0.0.0"), ("[::]", "[::1]")] {
         let site = site(&[]);
         let text = std::fs::read_to_string(site.path("doorward.toml")).unwrap();

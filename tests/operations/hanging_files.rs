@@ -48,7 +48,7 @@ async fn site() -> (Upstream, Site) {
 
 #[tokio::test]
 async fn a_file_that_hangs_at_the_start_does_not_keep_the_process_from_ending() {
-    for name in ["certificate.pem", "key.pem", "map.yaml", "snapshot.json", "public.json", "keys.json"] {
+    for name in ["certificate.pem", "key.pem", "map.yaml"] {
         let (_upstream, site) = site().await;
         let _ = std::fs::remove_file(site.path(name));
         pipe(&site.path(name));
@@ -61,13 +61,62 @@ async fn a_file_that_hangs_at_the_start_does_not_keep_the_process_from_ending() 
 
 #[tokio::test]
 async fn a_file_that_hangs_when_it_is_read_again_does_not_keep_the_process_from_ending() {
-    for name in ["certificate.pem", "snapshot.json"] {
+    let (_upstream, site) = site().await;
+    let process = site.start().await;
+    put_pipe(&site, "certificate.pem");
+    let _pipe = read_at(&site.path("certificate.pem")).await;
+    process.tell(Signal::TERM);
+    assert_eq!(process.end().await.code(), Some(0));
+}
+
+fn put_pipe(site: &Site, name: &str) {
+    pipe(&site.path("new"));
+    std::fs::rename(site.path("new"), site.path(name)).unwrap();
+}
+
+#[tokio::test]
+async fn a_pipe_in_the_place_of_a_snapshot_or_of_keys_is_said_and_passed_over() {
+    for name in ["snapshot.json", "public.json", "keys.json"] {
         let (_upstream, site) = site().await;
+        put_pipe(&site, name);
         let process = site.start().await;
-        pipe(&site.path("new"));
-        std::fs::rename(site.path("new"), site.path(name)).unwrap();
-        let _pipe = read_at(&site.path(name)).await;
+        within(async {
+            while !process.errors().contains("it is not a regular file") {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
         process.tell(Signal::TERM);
         assert_eq!(process.end().await.code(), Some(0), "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_snapshot_after_a_pipe_is_followed_again() {
+    let (upstream, site) = plain_site().await;
+    let process = site.start().await;
+    site.readiness(200).await;
+    put_pipe(&site, "snapshot.json");
+    within(async {
+        while !process.errors().contains("it is not a regular file") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut newer = crate::support::world::snapshot();
+    newer["revision"] = 9.into();
+    site.publish(&newer);
+    within(async {
+        while !site.ask("/metrics").await.text().contains("doorward_snapshot_revision 9") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    drop(upstream);
+}
+
+async fn plain_site() -> (Upstream, Site) {
+    let upstream = Upstream::start(|_| ok("{}")).await;
+    let site = Site::ready(upstream.address, "");
+    (upstream, site)
 }

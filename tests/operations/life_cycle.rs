@@ -1,6 +1,7 @@
 //! How the process begins and ends, and what the service manager hears of it.
 
-use crate::process::{Process, Site, free_address};
+use crate::process::{Process, Site};
+use crate::support::address::reserved;
 use crate::support::client::{Client, request};
 use crate::support::upstream::{Reply, Upstream, ok};
 use crate::support::within;
@@ -53,11 +54,12 @@ async fn a_process_that_is_told_to_stop_finishes_what_runs_and_takes_nothing_mor
     let mut idle = Client::connect(site.proxy).await;
     assert_eq!(idle.get("/free").await.status, 200);
     process.tell(Signal::TERM);
-    assert_eq!(site.readiness(503).await, "the process is told to stop\n");
     refuses_connections(&site).await;
-    // A request that was on its way is answered, and the answer says that it is the last.
+    // A request that was on its way is answered, and the answer says that it is the last. It is not waited for
+    // long, so it comes before anything else is asked.
     let last = idle.get("/free").await;
     assert_eq!((last.status, last.header("connection")), (200, Some("close")));
+    assert_eq!(site.readiness(503).await, "the process is told to stop\n");
     told.notify_one();
     client.rest(&mut answer).await;
     assert!(answer.is_whole && answer.text() == "abcd", "{answer:?}");
@@ -118,7 +120,8 @@ async fn the_service_manager_hears_what_is_missing_when_it_is_ready_and_when_it_
     let site = Site::new(upstream.address, "");
     let ear = UnixDatagram::bind(site.path("notify")).unwrap();
     let mut command = site.command();
-    command.env("NOTIFY_SOCKET", site.path("notify")).env("WATCHDOG_USEC", "100000");
+    // Few words wait in the socket to be heard: the process is not to fill it while the test does something else.
+    command.env("NOTIFY_SOCKET", site.path("notify")).env("WATCHDOG_USEC", "1000000");
     let process = Process::listening(command, site.folder.path()).await;
     let hear = async |word: &str| {
         within(async {
@@ -181,7 +184,7 @@ async fn who_connects_to_the_service_managers_socket_before_the_start_is_served(
 async fn a_socket_of_the_service_manager_that_no_door_wants_ends_the_start() {
     let upstream = Upstream::start(|_| ok("{}")).await;
     let site = Site::ready(upstream.address, "");
-    let other = free_address();
+    let other = reserved();
     let process = Process::begin(activated(&site, TcpListener::bind(other).unwrap()), site.folder.path());
     let errors = site.path("errors-3");
     assert_eq!(process.end().await.code(), Some(1));
@@ -192,7 +195,7 @@ async fn a_socket_of_the_service_manager_that_no_door_wants_ends_the_start() {
 #[tokio::test]
 async fn neighbours_that_are_down_do_not_keep_the_process_from_starting() {
     // Nobody is at these: no upstream, no key server, no control plane.
-    let (upstream, keys, control) = (free_address(), free_address(), free_address());
+    let (upstream, keys, control) = (reserved(), reserved(), reserved());
     let issuer = format!("[[issuers]]\nissuer = \"https://id.example\"\naudience = [\"a\"]\njwks = \"http://{keys}/keys\"\n");
     let site = Site::ready(upstream, &issuer);
     let _process = site.start().await;

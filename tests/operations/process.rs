@@ -1,12 +1,13 @@
 //! `doorward serve` as a process of its own, with a folder of its own.
 
+use crate::support::address::reserved;
 use crate::support::client::{Answer, Client};
 use crate::support::within;
 use crate::support::world::{api_map, snapshot};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -55,16 +56,11 @@ pub(crate) fn doorward(command: &str, config: &Path, variables: &[(String, Strin
     doorward
 }
 
-/// An address that is free now, and that nobody else is told of.
-pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 impl Site {
     /// In front of this upstream, with these further lines in the configuration.
     pub(crate) fn new(upstream: SocketAddr, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let site = Self { folder, proxy: free_address(), admin: free_address() };
+        let site = Self { folder, proxy: reserved(), admin: reserved() };
         std::fs::write(site.path("map.yaml"), api_map().to_string()).unwrap();
         let text = format!(
             "[proxy]\nlisten = \"{}\"\nupstream = \"http://{upstream}\"\nworkers = 2\n[admin]\nlisten = \"{}\"\n[api]\nmaps = [{:?}]\n\

@@ -1,7 +1,7 @@
 //! The real Prometheus, as a process of its own that scrapes what it is told and evaluates the alerts
 //! that the project ships.
 
-use crate::process::free_address;
+use crate::support::address::reserved;
 use crate::support::client::{Answer, Client};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -40,13 +40,13 @@ impl Prometheus {
         let folder = tempfile::tempdir().unwrap();
         let targets: Vec<_> = targets.iter().map(ToString::to_string).collect();
         let config = serde_json::json!({
-            "global": { "scrape_interval": "250ms", "scrape_timeout": "250ms", "evaluation_interval": "250ms" },
+            "global": { "scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms" },
             "rule_files": [project("config/prometheus/alerts.yml")],
             "scrape_configs": [{ "job_name": "doorward", "static_configs": [{ "targets": targets }] }],
         });
         let path = folder.path().join("prometheus.yml");
         std::fs::write(&path, config.to_string()).unwrap();
-        let address = free_address();
+        let address = reserved();
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let program = tokio::task::spawn_blocking(|| program("prometheus")).await.unwrap();
         let child = Command::new(program)

@@ -6,17 +6,6 @@ use crate::support::upstream::{Reply, Upstream, ok};
 use crate::{ask, closing_status};
 
 #[tokio::test]
-async fn a_length_that_is_not_plain_digits_is_refused() {
-    let upstream = Upstream::start(|_| ok("{}")).await;
-    let door = Doorward::before(&upstream);
-    for length in ["010", "1, 1", "00000000000000000001"] {
-        let head = request("POST", "/free", &format!("content-length: {length}\r\n"));
-        assert_eq!(closing_status(&door, head + "0123456789").await, 400, "{length}");
-    }
-    assert!(upstream.seen().is_empty());
-}
-
-#[tokio::test]
 async fn what_pingora_would_escape_in_a_request_line_is_refused() {
     let upstream = Upstream::start(|_| ok("{}")).await;
     let door = Doorward::before(&upstream);

@@ -2,14 +2,13 @@
 
 use crate::support::client::Client;
 use crate::support::door::Doorward;
+use crate::support::record::refused;
 use crate::support::upstream::{Reply, Seen, Upstream, ok};
 use crate::support::within;
 use crate::support::world::world;
-use doorward::authorize::{Call, DecisionId, Door, Identity, KeptRecord, Step, UpstreamMetadata, Verdict, authorize};
 use doorward::http_client::{Authorities, HttpClient};
-use doorward::observe::{DecisionLog, Labels, LogEntry, LogSettings, Metrics, OnFull, Outcome, PostSettings, Sink, When, clock};
-use doorward::snapshot::World;
-use http::{HeaderMap, HeaderValue};
+use doorward::observe::{DecisionLog, Labels, LogSettings, Metrics, OnFull, PostSettings, Sink, When};
+use http::HeaderValue;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -36,31 +35,6 @@ fn records(post: &Seen) -> Vec<Value> {
     serde_json::from_slice(&post.body).unwrap()
 }
 
-/// A refused call's record with this id and a path of this length.
-fn entry(world: &Arc<World>, id: u128, path_length: usize) -> LogEntry {
-    let (identity, metadata) = (Identity::Missing, UpstreamMetadata::default());
-    let mut headers = HeaderMap::new();
-    headers.insert("host", HeaderValue::from_static("a"));
-    let call = Call {
-        door: Door::Proxy,
-        decision_id: DecisionId(id),
-        method: "GET",
-        target: &format!("/{}", "p".repeat(path_length)),
-        headers: &headers,
-        authority: None,
-        identity: &identity,
-        body: None,
-        metadata: &metadata,
-    };
-    let Step::Done(Verdict::Refuse(refused)) = authorize(world, &call, clock::now()) else { panic!("it has no credential") };
-    LogEntry {
-        outcome: Outcome::Refused,
-        status: 401,
-        duration: Duration::from_millis(1),
-        record: KeptRecord::new(refused.record, Arc::clone(world)),
-    }
-}
-
 /// Writes so many records to the control plane alone; back when the log is closed.
 async fn written(address: SocketAddr, count: u128, path_length: usize) -> Arc<Metrics> {
     let metrics = Arc::new(Metrics::new(&Labels::default()).unwrap());
@@ -68,7 +42,7 @@ async fn written(address: SocketAddr, count: u128, path_length: usize) -> Arc<Me
     let log = DecisionLog::open(&settings, Arc::clone(&metrics)).unwrap();
     let writing = tokio::task::spawn_blocking(move || {
         let world = Arc::new(world());
-        (0..count).for_each(|id| log.record(entry(&world, id, path_length)));
+        (0..count).for_each(|id| log.record(refused(&world, id, path_length)));
         drop(log);
     });
     within(writing).await.unwrap();

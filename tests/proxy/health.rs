@@ -1,5 +1,6 @@
 //! Several upstreams that are asked whether they are well.
 
+use crate::support::address::reserved;
 use crate::support::client::Client;
 use crate::support::door::Doorward;
 use crate::support::upstream::{Reply, Upstream, ok};
@@ -10,7 +11,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::net::TcpListener;
 
 /// A door whose upstreams are probed every few milliseconds.
 fn door(upstreams: &[SocketAddr], path: Option<&str>) -> Doorward {
@@ -46,12 +46,12 @@ async fn an_upstream_that_says_it_is_not_well_is_asked_nothing_until_it_is() {
     let moods = [Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true))];
     let (ill, well) = (moody(&moods[0]).await, moody(&moods[1]).await);
     let door = door(&[ill.address, well.address], Some("/health"));
-    within(door.comes_to("doorward_upstreams_down", 1.0)).await;
+    door.comes_to("doorward_upstreams_down", 1.0).await;
     let before = calls(&ill);
     call(&door, 8).await;
     assert_eq!((calls(&ill), calls(&well)), (before, 8));
     moods[0].store(true, Ordering::SeqCst);
-    within(door.comes_to("doorward_upstreams_down", 0.0)).await;
+    door.comes_to("doorward_upstreams_down", 0.0).await;
     call(&door, 8).await;
     assert!(calls(&ill) >= before + 3, "{}", calls(&ill));
 }
@@ -61,17 +61,17 @@ async fn when_all_are_down_calls_still_try() {
     let mood = Arc::new(AtomicBool::new(false));
     let (one, other) = (moody(&mood).await, moody(&mood).await);
     let door = door(&[one.address, other.address], Some("/health"));
-    within(door.comes_to("doorward_upstreams_down", 2.0)).await;
+    door.comes_to("doorward_upstreams_down", 2.0).await;
     call(&door, 6).await;
     assert!(calls(&one) >= 2 && calls(&other) >= 2);
 }
 
 #[tokio::test]
 async fn without_a_path_a_connection_is_enough_and_none_is_down() {
-    let nowhere = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let nowhere = reserved();
     let well = Upstream::start(|_| ok("{}")).await;
     let door = door(&[nowhere, well.address], None);
-    within(door.comes_to("doorward_upstreams_down", 1.0)).await;
+    door.comes_to("doorward_upstreams_down", 1.0).await;
     assert!(well.seen().is_empty());
     call(&door, 4).await;
     assert_eq!(calls(&well), 4);

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-/// TLS with this certificate in front of a plain upstream; it ends with the test's runtime.
+/// TLS with this certificate in front of a plain upstream; it ends with the test's runtime. As a server of many
+/// names it serves nobody who does not say which of them is meant.
 async fn behind_tls(upstream: &Upstream, (certificate, key): (String, String)) -> SocketAddr {
     let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
@@ -29,6 +30,9 @@ async fn behind_tls(upstream: &Upstream, (certificate, key): (String, String)) -
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
                 let Ok(mut secure) = acceptor.accept(stream).await else { return };
+                if secure.get_ref().1.server_name() != Some("localhost") {
+                    return;
+                }
                 let mut plain = TcpStream::connect(behind).await.unwrap();
                 let _ = tokio::io::copy_bidirectional(&mut secure, &mut plain).await;
             });

@@ -2,11 +2,16 @@
 
 use crate::support::client::{Client, request};
 use crate::support::door::Doorward;
+use crate::support::record::refused;
 use crate::support::upstream::{Reply, Upstream, ok, whole};
+use crate::support::within;
 use crate::support::world::{TOKEN, portfolios, snapshot, world_of};
-use doorward::observe::{Sink, When};
+use doorward::observe::{LogSettings, OnFull, Sink, When};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 fn lines(path: &Path) -> Vec<Value> {
@@ -79,6 +84,59 @@ async fn a_log_of_the_denied_holds_refusals_and_failures_only() {
     close(door).await;
     let refusals: Vec<Value> = lines(&path).iter().map(|line| line["refusal"].clone()).collect();
     assert_eq!(refusals, ["UnfilterableResponse", "RouteNotMapped"]);
+}
+
+#[tokio::test]
+async fn a_sample_holds_its_share_of_all_calls_and_is_drawn_by_the_decision_id() {
+    let directory = tempfile::tempdir().unwrap();
+    let upstream = Upstream::start(|_| ok("{}")).await;
+    for (share, least) in [(0.0, "0"), (0.5, "8"), (1.0, "g")] {
+        let path = directory.path().join(share.to_string());
+        let door = Doorward::planned(&[upstream.address], |plan| {
+            plan.log.sinks = vec![Sink::File(path.clone())];
+            plan.log.when = When::Sampled(share);
+        });
+        let mut client = Client::connect(door.address).await;
+        let mut ids = Vec::new();
+        for call in 0..80 {
+            let answer = client.get(if call % 2 == 0 { "/free" } else { "/unmapped" }).await;
+            ids.push(answer.header("doorward-decision-id").unwrap().to_owned());
+        }
+        drop(client);
+        close(door).await;
+        // Refusals are sampled as the calls that pass; the first digit of an id says on which side of a half it is.
+        ids.retain(|id| id.as_str() < least);
+        let lines = lines(&path);
+        assert_eq!(lines.iter().map(|line| line["decisionId"].as_str().unwrap()).collect::<Vec<_>>(), ids, "{share}");
+        let outcomes: BTreeSet<_> = lines.iter().map(|line| line["outcome"].as_str().unwrap()).collect();
+        assert_eq!(outcomes.len(), if share == 0.0 { 0 } else { 2 }, "{share}: {outcomes:?}");
+    }
+}
+
+#[tokio::test]
+async fn calls_go_on_where_a_full_log_drops_and_what_is_dropped_is_counted() {
+    const DROPPED: &str = "doorward_decision_log_total{result=\"dropped\"}";
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("decisions.pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let upstream = Upstream::start(|_| ok("{}")).await;
+    // Open for somebody to read, who never does: what it holds is full soon, and then the queue.
+    let stuck = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let door = Doorward::planned(&[upstream.address], |plan| {
+        plan.log = LogSettings { sinks: vec![Sink::File(path.clone())], when: When::All, on_full: OnFull::Drop };
+    });
+    let (log, world) = (Arc::clone(&door.wiring.log), door.world.load());
+    within(tokio::task::spawn_blocking(move || (0..10_000).for_each(|id| log.record(refused(&world, id, 1))))).await.unwrap();
+    let dropped = door.metric(DROPPED);
+    assert!(dropped > 0.0);
+    let mut client = Client::connect(door.address).await;
+    for _ in 0..20 {
+        assert_eq!(client.get("/free").await.status, 200);
+    }
+    door.comes_to(DROPPED, dropped + 20.0).await;
+    // The writer goes on, and fails, when nobody has it open any more.
+    drop((stuck, client));
+    close(door).await;
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ async fn a_client_that_does_not_take_its_answer_gives_up_its_seat() {
     let upstream = Upstream::start(move |seen| if seen.line().contains("large") { ok(&large) } else { ok("{}") }).await;
     let door = Doorward::planned(&[upstream.address], |plan| {
         plan.settings.limits.max_in_flight = 1;
-        plan.settings.limits.client_write_timeout = Duration::from_millis(300);
+        plan.settings.limits.client_write_timeout = Duration::from_secs(2);
     });
     let mut stalled = Client::connect(door.address).await;
     stalled.send(request("GET", "/free?large", "")).await;
@@ -117,7 +117,7 @@ async fn a_tunnel_keeps_its_place_and_ends_when_nothing_moves() {
     let upstream = Upstream::start(move |seen| if seen.line().contains("/socket") { Reply::Echo(switching.into()) } else { ok("{}") }).await;
     let door = Doorward::planned(&[upstream.address], |plan| {
         plan.settings.limits.max_connections = 1;
-        plan.settings.limits.upstream_read_timeout = Duration::from_millis(500);
+        plan.settings.limits.upstream_read_timeout = Duration::from_secs(2);
     });
     let mut tunnel = Client::connect(door.address).await;
     tunnel.send(request("GET", "/socket", "connection: upgrade\r\nupgrade: websocket\r\n")).await;

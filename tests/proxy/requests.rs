@@ -5,6 +5,8 @@ use crate::support::door::Doorward;
 use crate::support::engine::IS_PINGORA;
 use crate::support::upstream::{Reply, Upstream, ok};
 use crate::support::world::authorization;
+use doorward::snapshot::Settings;
+use std::sync::Arc;
 
 #[tokio::test]
 async fn an_allowed_call_passes_with_our_identity_headers() {
@@ -20,6 +22,40 @@ async fn an_allowed_call_passes_with_our_identity_headers() {
     assert_eq!(seen.header("x-forwarded-for"), ["127.0.0.1"]);
     assert_eq!(seen.header("x-forwarded-proto"), ["http"]);
     assert_eq!(seen.header("x-forwarded-host"), ["api.example"]);
+}
+
+#[tokio::test]
+async fn a_prefix_is_no_part_of_the_route_and_goes_upstream_as_it_came() {
+    let upstream = Upstream::start(|_| ok("{\"id\":{\"scope\":\"US\",\"code\":\"p1\"}}")).await;
+    let door = Doorward::planned(&[upstream.address], |plan| {
+        plan.world.settings = Arc::new(Settings { strip_prefix: "/gw".to_owned(), ..Settings::default() });
+    });
+    let mut client = Client::connect(door.address).await;
+    let passing = ["/gw/free?a=%20b", "/gw/api/portfolios/US/p1"];
+    for target in passing {
+        assert_eq!(client.get(target).await.status, 200, "{target}");
+    }
+    for (target, name) in [
+        // Judged by the segments behind the prefix.
+        ("/gw/api/portfolios/EU/p1", "AccessDenied"),
+        ("/free", "RouteNotMapped"),
+        ("/gwx/free", "RouteNotMapped"),
+        ("/g/free", "RouteNotMapped"),
+        ("/GW/free", "RouteNotMapped"),
+        ("/gw", "RouteNotMapped"),
+        ("/gw/", "RouteNotMapped"),
+        ("/gw?/free", "RouteNotMapped"),
+        // It is taken away once, and only where the path begins.
+        ("/gw/gw/free", "RouteNotMapped"),
+        ("/free/gw", "RouteNotMapped"),
+        ("/gw/fr%2fee", "InvalidRequest"),
+        ("/gw%2ffree", "InvalidRequest"),
+        ("/gwx/fr%2fee", "InvalidRequest"),
+    ] {
+        assert_eq!(Client::connect(door.address).await.get(target).await.problem(), name, "{target}");
+    }
+    let seen = upstream.seen();
+    assert_eq!(seen.iter().map(|seen| seen.line().to_owned()).collect::<Vec<_>>(), passing.map(|target| format!("GET {target} HTTP/1.1")));
 }
 
 #[tokio::test]
@@ -235,8 +271,12 @@ async fn bytes_sent_before_the_101_are_not_forwarded() {
     let door = Doorward::before(&upstream);
     let mut client = Client::connect(door.address).await;
     client.send(request("GET", "/socket", "connection: upgrade\r\nupgrade: websocket\r\n") + "GET /smuggled HTTP/1.1\r\n\r\n").await;
+    assert_eq!(client.head().await.status, if IS_PINGORA { 400 } else { 101 });
+    // The tunnel is not opened: nothing that comes later goes through it either.
+    client.try_send("later").await;
     let came = client.bytes(usize::MAX).await;
-    assert!(!String::from_utf8_lossy(&came).contains("smuggled"), "{}", String::from_utf8_lossy(&came));
+    let came = String::from_utf8_lossy(&came);
+    assert!(!came.contains("smuggled") && !came.contains("later"), "{came}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use crate::support::door::Doorward;
 use crate::support::engine::IS_PINGORA;
 use crate::support::http2;
 use crate::support::issuer::{AUDIENCE, Key, measured, trusting};
-use crate::support::upstream::{Upstream, ok};
+use crate::support::upstream::{Reply, Upstream, ok};
 use crate::support::within;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,7 +16,7 @@ use doorward::token::IssuerRules;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::net::SocketAddr;
@@ -40,20 +40,29 @@ async fn connect_by(
     alpn: &[&[u8]],
     own: Option<(String, String)>,
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    let mut config = config(versions, root, own);
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+    connect_again(address, &Arc::new(config)).await
+}
+
+fn config(versions: Versions<'_>, root: &Authority, own: Option<(String, String)>) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(root.pem().as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap().with_root_certificates(roots);
-    let mut config = match own {
+    match own {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
             builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap()).unwrap()
         }
-    };
-    config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+    }
+}
+
+/// The same client, which may remember its sessions.
+async fn connect_again(address: SocketAddr, config: &Arc<ClientConfig>) -> std::io::Result<TlsStream<TcpStream>> {
     let stream = TcpStream::connect(address).await?;
-    within(TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("door.example").unwrap(), stream)).await
+    within(TlsConnector::from(Arc::clone(config)).connect(ServerName::try_from("door.example").unwrap(), stream)).await
 }
 
 fn door(upstream: &Upstream, tls: &ServerTls) -> Doorward {
@@ -188,5 +197,65 @@ async fn nothing_older_than_tls_1_2_is_spoken() {
         let count = within(stream.read_exact(&mut start)).await.map_or(0, |count| count);
         assert_eq!(count == 6 && start[0] == 22 && start[5] == 2, is_spoken, "{version:?}: {start:?}");
         assert!(is_spoken || count == 0 || start[0] == 21, "{version:?}: {start:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_that_stands_still_is_cut() {
+    let upstream = Upstream::start(|_| ok("{}")).await;
+    let (certificate, key) = issue(&authority(), "door.example");
+    let tls = ServerTls::from_pem(certificate.as_bytes(), key.as_bytes(), None).unwrap();
+    let door = Doorward::planned(&[upstream.address], |plan| {
+        plan.settings.tls = Some(tls);
+        plan.settings.limits.header_read_timeout = Duration::from_millis(100);
+    });
+    let hello = hello([3, 3]);
+    for start in [&[][..], &hello[..1], &hello[..hello.len() - 1]] {
+        let mut client = Client::connect(door.address).await;
+        client.send(start).await;
+        assert!(client.answer_or_end().await.is_none(), "after {} bytes", start.len());
+    }
+}
+
+#[tokio::test]
+async fn bytes_sent_over_tls_before_the_101_are_not_forwarded_either() {
+    let switching = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+    let upstream = Upstream::start(move |_| Reply::Echo(switching.into())).await;
+    let root = authority();
+    let (certificate, key) = issue(&root, "door.example");
+    let door = door(&upstream, &ServerTls::from_pem(certificate.as_bytes(), key.as_bytes(), None).unwrap());
+    let wish = request("GET", "/socket", "connection: upgrade\r\nupgrade: websocket\r\n");
+    let mut client = Client::over(connect(door.address, &root, &[], None).await.unwrap());
+    client.send(wish.clone() + "GET /smuggled HTTP/1.1\r\n\r\n").await;
+    assert_eq!(client.head().await.status, if IS_PINGORA { 400 } else { 101 });
+    client.try_send("later").await;
+    let came = client.bytes(usize::MAX).await;
+    let came = String::from_utf8_lossy(&came);
+    assert!(!came.contains("smuggled") && !came.contains("later"), "{came}");
+    // What is sent once the protocol has changed comes back.
+    let mut client = Client::over(connect(door.address, &root, &[], None).await.unwrap());
+    client.send(wish).await;
+    assert_eq!(client.head().await.status, 101);
+    client.send("echo").await;
+    assert_eq!(client.bytes(4).await, b"echo");
+}
+
+#[tokio::test]
+async fn who_must_show_a_certificate_shows_it_every_time() {
+    let upstream = Upstream::start(|_| ok("{}")).await;
+    let (root, clients) = (authority(), authority());
+    let (certificate, key) = issue(&root, "door.example");
+    for (client_ca, kind) in [(Some(clients.pem()), HandshakeKind::Full), (None, HandshakeKind::Resumed)] {
+        let client_ca = client_ca.as_ref().map(String::as_bytes);
+        let door = door(&upstream, &ServerTls::from_pem(certificate.as_bytes(), key.as_bytes(), client_ca).unwrap());
+        for version in [&TLS12, &TLS13] {
+            let config = Arc::new(config(&[version], &root, client_ca.map(|_| issue(&clients, "client"))));
+            for kind in [HandshakeKind::Full, kind] {
+                let mut client = Client::over(connect_again(door.address, &config).await.unwrap());
+                // With the answer come the tickets.
+                assert_eq!(client.get("/free").await.status, 200);
+                assert_eq!(client.stream().get_ref().1.handshake_kind(), Some(kind), "{version:?}");
+            }
+        }
     }
 }

@@ -1,22 +1,16 @@
 //! Upstreams that are down, slow, several, or close what is kept open.
 
+use crate::support::address::reserved;
 use crate::support::client::{Client, request};
 use crate::support::door::Doorward;
 use crate::support::engine::IS_PINGORA;
 use crate::support::upstream::{Reply, Upstream, ok, whole};
 use crate::support::within;
-use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::TcpListener;
-
-/// An address where nobody listens.
-async fn nowhere() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
-}
 
 #[tokio::test]
 async fn an_upstream_that_is_down_is_502() {
-    let door = Doorward::planned(&[nowhere().await], |_| {});
+    let door = Doorward::planned(&[reserved()], |_| {});
     let mut client = Client::connect(door.address).await;
     for _ in 0..2 {
         let answer = client.get("/free").await;
@@ -40,7 +34,7 @@ async fn an_upstream_that_is_silent_is_504() {
 async fn an_upstream_that_goes_silent_in_the_middle_is_cut() {
     let half = [b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n".to_vec(), vec![b'x'; 500]].concat();
     let upstream = Upstream::start(move |_| Reply::When(half.clone(), std::sync::Arc::default(), vec![])).await;
-    let door = Doorward::planned(&[upstream.address], |plan| plan.settings.limits.upstream_read_timeout = Duration::from_millis(100));
+    let door = Doorward::planned(&[upstream.address], |plan| plan.settings.limits.upstream_read_timeout = Duration::from_secs(1));
     let answer = Client::connect(door.address).await.get("/free").await;
     assert_eq!((answer.status, answer.is_whole), (200, false));
 }
@@ -91,7 +85,7 @@ async fn a_stale_connection_is_tried_again_only_where_that_is_safe() {
 #[tokio::test]
 async fn several_upstreams_take_turns_and_one_that_is_down_is_passed_over() {
     let (one, other) = (Upstream::start(|_| ok("1")).await, Upstream::start(|_| ok("2")).await);
-    let door = Doorward::planned(&[one.address, nowhere().await, other.address], |_| {});
+    let door = Doorward::planned(&[one.address, reserved(), other.address], |_| {});
     let mut client = Client::connect(door.address).await;
     for _ in 0..9 {
         assert_eq!(client.get("/free").await.status, 200);
@@ -140,6 +134,48 @@ async fn a_call_that_may_be_repeated_goes_to_another_upstream_when_the_first_say
 }
 
 #[tokio::test]
+async fn a_call_that_changes_something_and_was_sent_is_repeated_nowhere_and_none_at_the_same_upstream() {
+    for method in ["GET", "PUT"] {
+        let (one, other) = (Upstream::start(|_| Reply::Close(vec![])).await, Upstream::start(|_| Reply::Close(vec![])).await);
+        let door = Doorward::planned(&[one.address, other.address], |_| {});
+        for call in 1..=3 {
+            let mut client = Client::connect(door.address).await;
+            client.send(request(method, "/free", "")).await;
+            assert_eq!(client.answer().await.status, 502);
+            let (one, other) = (one.seen().len(), other.seen().len());
+            let repeated = if method == "GET" && !IS_PINGORA { (call, call) } else { (one.min(call), call - one.min(call)) };
+            assert_eq!((one, other), repeated, "{method}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_upstreams_time_begins_with_the_end_of_the_clients_body() {
+    const TIME: Duration = Duration::from_secs(4);
+    let (come, told) = (std::sync::Arc::new(tokio::sync::Notify::new()), std::sync::Arc::new(tokio::sync::Notify::new()));
+    let upstream = Upstream::start({
+        let (come, told) = (std::sync::Arc::clone(&come), std::sync::Arc::clone(&told));
+        move |_| {
+            come.notify_one();
+            Reply::When(vec![], std::sync::Arc::clone(&told), whole("{}"))
+        }
+    })
+    .await;
+    let door = Doorward::planned(&[upstream.address], |plan| plan.settings.limits.upstream_read_timeout = TIME);
+    let mut client = Client::connect(door.address).await;
+    client.send(request("POST", "/free", "content-length: 2\r\n")).await;
+    tokio::time::sleep(TIME * 7 / 10).await;
+    client.send("{}").await;
+    within(come.notified()).await;
+    tokio::time::sleep(TIME * 7 / 10).await;
+    told.notify_one();
+    assert_eq!(client.answer().await.status, 200);
+    // It is not endless.
+    client.send(request("POST", "/free", "content-length: 2\r\n") + "{}").await;
+    assert_eq!(client.answer().await.status, 504);
+}
+
+#[tokio::test]
 async fn a_call_that_may_not_be_repeated_is_never_sent_twice() {
     let (mute, other) = (Upstream::start(|_| Reply::Close(vec![])).await, Upstream::start(|_| Reply::Close(vec![])).await);
     let door = Doorward::planned(&[mute.address, other.address], |_| {});
@@ -161,7 +197,7 @@ async fn a_call_that_may_not_be_repeated_is_never_sent_twice() {
 #[tokio::test]
 async fn a_post_goes_to_another_upstream_when_the_first_cannot_be_reached() {
     let well = Upstream::start(|_| ok("{}")).await;
-    let door = Doorward::planned(&[nowhere().await, well.address], |_| {});
+    let door = Doorward::planned(&[reserved(), well.address], |_| {});
     for _ in 0..2 {
         let mut client = Client::connect(door.address).await;
         client.send(request("POST", "/free", "content-length: 2\r\n") + "{}").await;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test that meets the unexpected has failed")]
 
+#[path = "../support/address.rs"]
+mod address;
 mod audit;
 mod documents;
 mod files;

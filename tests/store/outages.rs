@@ -1,5 +1,6 @@
 //! PostgreSQL goes away, stands still, comes back.
 
+use crate::address::reserved;
 use crate::place::{Place, author, names, newest, set, setting, try_set, within};
 use crate::postgres::Postgres;
 use crate::wire::{Mood, Wire};
@@ -187,9 +188,7 @@ async fn a_crash_of_the_server_loses_nothing_acknowledged() {
 
 #[tokio::test]
 async fn no_error_holds_the_password() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = closed.local_addr().unwrap();
-    drop(closed);
+    let nobody = reserved();
     let place = Place::postgres().await;
     let Location::Postgres(url) = &place.location else { panic!("PostgreSQL was expected") };
     let urls = [

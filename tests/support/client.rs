@@ -62,6 +62,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         Self { stream, buffer: Vec::new() }
     }
 
+    /// The stream below.
+    pub fn stream(&self) -> &S {
+        &self.stream
+    }
+
     /// Writes these bytes.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         within(self.stream.write_all(bytes.as_ref())).await.unwrap();

@@ -2,6 +2,7 @@
 
 use super::engine;
 use super::upstream::Upstream;
+use super::within;
 use super::world::world;
 use doorward::door::{Health, MetadataCacheSettings, Serving, Wiring};
 use doorward::observe::clock::WallClock;
@@ -79,9 +80,12 @@ impl Doorward {
 
     /// Waits until a line of the metrics has this value: a call is counted when its answer is gone.
     pub async fn comes_to(&self, line: &str, value: f64) {
-        while self.metric(line) != value {
-            tokio::task::yield_now().await;
-        }
+        within(async {
+            while self.metric(line) != value {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
 }
 

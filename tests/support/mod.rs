@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "nouns are shared, and no test binary uses every one")]
 
+pub mod address;
 pub mod certificates;
 pub mod client;
 pub mod door;
@@ -11,6 +12,7 @@ pub mod frames;
 pub mod http2;
 pub mod issuer;
 pub mod load;
+pub mod record;
 pub mod stage;
 pub mod upstream;
 pub mod wires;

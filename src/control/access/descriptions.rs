@@ -143,11 +143,12 @@ pub(super) fn controlled(features: Vec<String>) -> Vec<AccessControlledResource>
     const DELETE: (&str, &str) = ("Delete", "Delete it");
     const ANY: (&str, &str) = ("Any", "All of these");
     const GIVE: (&str, &str) = ("Add", "Give it to a role, a user-role or a collection");
+    const MOVE: (&str, &str) = ("Update", "Change the rank or the time of a role that has it");
     const TAKE: (&str, &str) = ("Delete", "Take it from a role, a user-role or a collection");
     vec![
         resource("Policy", "A policy", &[READ, ADD, UPDATE, DELETE, ANY]),
         resource("PolicyCollection", "A policy collection", &[READ, ADD, UPDATE, DELETE, ANY]),
-        resource("Delegation", "A policy that is handed on", &[GIVE, TAKE, ANY]),
+        resource("Delegation", "A policy that is handed on", &[GIVE, MOVE, TAKE, ANY]),
         executable(features),
     ]
 }

@@ -54,10 +54,8 @@ impl List {
     /// # Errors
     /// 400 for parameters that cannot be read, and for a token of something else.
     pub(super) fn page<'k>(self, parameters: &Parameters, rows: impl Iterator<Item = (&'k str, impl Row)>) -> Result<ResourceList<Value>, Problem> {
-        let query = ListQuery::read(parameters.pairs(), &ListRules::of(self.name)).map_err(|problems| {
-            let said = |problem: Problem, (name, message): (&'static str, String)| problem.field(name, format!("{message}."));
-            problems.into_iter().fold(Problem::invalid(), said)
-        })?;
+        let query = ListQuery::read(parameters.pairs(), &ListRules::of(self.name))
+            .map_err(|problems| problems.into_iter().fold(Problem::invalid(), |problem, (name, sentence)| problem.field(name, sentence)))?;
         let page = page(rows, &query).map_err(|error| Problem::of(Code::PageToken).field("page", format!("{error}.")))?;
         Ok(ResourceList { values: page.rows, href: self.href, links: Vec::new(), next_page: page.next_page, previous_page: page.previous_page })
     }

@@ -164,7 +164,7 @@ fn value(row: &DecisionRow) -> Value {
 }
 
 fn flawed(flaws: Vec<(&'static str, String)>) -> Problem {
-    flaws.into_iter().fold(Problem::invalid(), |problem, (name, message)| problem.field(name, format!("The value {message}.")))
+    flaws.into_iter().fold(Problem::invalid(), |problem, (name, sentence)| problem.field(name, sentence))
 }
 
 fn no_interval(message: &str) -> Problem {
@@ -262,6 +262,8 @@ mod tests {
         ] {
             let problem = ask(&plane, query).await.unwrap_err();
             assert_eq!((problem.status(), problem.errors().keys().next().map(String::as_str)), (StatusCode::BAD_REQUEST, Some(field)), "{query}");
+            let said = problem.errors().values().flatten().cloned().collect::<String>();
+            assert!(said.ends_with('.') && !said.contains("..") && !said.contains("The value The"), "{said}");
         }
     }
 

@@ -324,5 +324,6 @@ mod tests {
         let passwords = Passwords::default();
         assert_eq!(format!("{:?}", chosen(&passwords, &State::default(), "canary canary").await.unwrap()), "NewPassword");
         assert_eq!(format!("{:?}", passwords.temporary().await.unwrap()), "TemporaryPassword");
+        assert_eq!(format!("{:?}", Compared::of(Some("00u1"), Some("canary"))), "Compared");
     }
 }

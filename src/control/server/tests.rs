@@ -118,6 +118,47 @@ async fn a_body_with_a_content_coding_is_refused_at_every_door() {
 }
 
 #[tokio::test]
+async fn the_console_is_reached_by_its_own_name_and_its_own_forms_and_shown_by_no_other_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let control = Control::start(&configured(&directory, "", &[])).await.unwrap();
+    let address = control.listening()[0];
+    let served = tokio::spawn(control.run(std::future::pending()));
+    let ask = async |line: &str, host: &str, more: &str| asked(address, &format!("{line} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{more}\r\n")).await;
+    let own = address.to_string();
+    // In words of the guard's own: a sign-in that fails is a 403, too.
+    let is_sent_away = |said: &str| {
+        said.starts_with("HTTP/1.1 403") && ["under the name of control.public_url", "from a page of this console"].iter().any(|words| said.contains(words))
+    };
+    for page in ["/console", "/console/style.css", "/console/setup", "/console/sign-in", "/console/second-factor", "/console/account"] {
+        let line = format!("GET {page}");
+        assert!(is_sent_away(&ask(&line, "evil.example", "").await), "{page}");
+        assert!(!is_sent_away(&ask(&line, &own, "").await), "{page}");
+    }
+    for page in ["/console/style.css", "/console/sign-in"] {
+        let said = ask(&format!("GET {page}"), &own, "").await;
+        for header in [
+            "content-security-policy: default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'\r\n",
+            "x-frame-options: DENY\r\n",
+            "x-content-type-options: nosniff\r\n",
+            "referrer-policy: no-referrer\r\n",
+            "cache-control: no-store\r\n",
+        ] {
+            assert!(said.contains(header), "{page} {header}: {said}");
+        }
+    }
+    let form = "content-type: application/x-www-form-urlencoded\r\ncontent-length: 0\r\n";
+    for target in ["setup", "sign-in", "second-factor", "sign-out", "account/tokens", "account/tokens/1"] {
+        let line = format!("POST /console/{target}");
+        assert!(is_sent_away(&ask(&line, &own, form).await), "{target}");
+        assert!(is_sent_away(&ask(&line, &own, &format!("{form}origin: http://evil.example\r\n")).await), "{target}");
+        assert!(!is_sent_away(&ask(&line, &own, &format!("{form}origin: http://{own}\r\n")).await), "{target}");
+    }
+    let left = ask("POST /console/sign-out", &own, &format!("{form}origin: http://{own}\r\n")).await;
+    assert!(left.contains("\r\nset-cookie: doorward-session=; Path=/console; HttpOnly; SameSite=Strict"), "{left}");
+    served.abort();
+}
+
+#[tokio::test]
 async fn a_filter_may_be_as_long_as_is_said_however_it_is_escaped() {
     let directory = tempfile::tempdir().unwrap();
     let control = Control::start(&configured(&directory, "", &[])).await.unwrap();

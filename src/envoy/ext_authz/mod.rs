@@ -8,11 +8,13 @@ mod request;
 mod wire;
 mod written;
 
+use super::arriving::Arriving;
 use super::core::Shared;
 use super::head::Head;
+use super::presence::Open;
 use super::refuse::{cannot, refuse_upgrade};
 use crate::authorize::{Admission, Door, Refusal};
-use crate::door::{Arrival, Asked, Ending, MetadataAnswers, Supplies, ask, draw_id};
+use crate::door::{Arrival, Asked, Ending, MetadataAnswers, Supplies, ask, draw_id, too_busy};
 use crate::observe::Outcome;
 use crate::snapshot::World;
 use crate::sources::Channel;
@@ -45,9 +47,13 @@ impl ExtAuthz {
     }
 
     /// Answers one call, whose message has at most `message_bytes`.
-    pub(super) fn call(&self, request: http::Request<GrpcBody>, message_bytes: usize) -> BoxFuture<http::Response<GrpcBody>, Infallible> {
+    pub(super) fn call(&self, request: http::Request<Arriving<GrpcBody>>, message_bytes: usize, open: Open) -> BoxFuture<http::Response<GrpcBody>, Infallible> {
         let service = self.clone();
-        Box::pin(async move { Ok(Grpc::new(CheckCodec).apply_max_message_size_config(Some(message_bytes), None).unary(service, request).await) })
+        Box::pin(async move {
+            let answer = Grpc::new(CheckCodec).apply_max_message_size_config(Some(message_bytes), None).unary(service, request).await;
+            drop(open);
+            Ok(answer)
+        })
     }
 }
 
@@ -68,7 +74,10 @@ impl ExtAuthz {
         let world = self.0.wiring.world.load();
         let mut ending = Ending::new(&self.0.wiring, Door::ExtAuthz, id);
         let follows = self.0.ext_proc && !says_alone(request.metadata());
-        let verdict = match Received::read(request.into_inner(), self.0.head_bytes) {
+        let seat = self.0.seats.take();
+        // Without a seat nothing is read and nobody is asked.
+        let received = if seat.is_some() { Received::read(request.into_inner(), self.0.head_bytes) } else { Err(too_busy()) };
+        let verdict = match received {
             Ok(received) => self.judge(&received, follows, &world, &mut ending).await,
             Err(refusal) => Err(refusal),
         };

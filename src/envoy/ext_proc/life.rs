@@ -7,7 +7,7 @@ use super::request::Requested;
 use super::wire::{Halt, Wire};
 use super::{answer, reply};
 use crate::authorize::{Admission, DecisionId, Door};
-use crate::door::{Arrival, Ending, ask};
+use crate::door::{Arrival, Ending, Seat, ask, too_busy};
 use crate::envoy::core::Shared;
 use crate::envoy::head::{Head, refused};
 use crate::envoy::refuse::refuse_upgrade;
@@ -33,6 +33,8 @@ pub(super) struct Life {
     pub(super) authorization: Option<HeaderValue>,
     /// The answer's head went on: from here on a refusal is a cut.
     pub(super) has_begun: bool,
+    /// Its place among the calls at work, to its end.
+    _seat: Option<Seat>,
 }
 
 /// Lives to a call's end, from its first message. What a filter before this one answered itself, such as
@@ -44,7 +46,10 @@ pub(super) async fn begin(shared: Shared, id: DecisionId, mut wire: Wire) {
         first => first,
     };
     let (world, ending) = (shared.wiring.world.load(), Ending::new(&shared.wiring, Door::ExtProc, id));
-    Life { shared, world, wire, ending, authorization: None, has_begun: false }.live(first).await;
+    let seat = shared.seats.take();
+    // Without a seat nothing is read and nobody is asked.
+    let first = if seat.is_some() { first } else { Err(too_busy().into()) };
+    Life { shared, world, wire, ending, authorization: None, has_begun: false, _seat: seat }.live(first).await;
 }
 
 impl Life {

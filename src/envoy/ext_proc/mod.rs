@@ -14,6 +14,7 @@ mod request;
 mod wire;
 
 use super::core::Shared;
+use super::presence::Presence;
 use crate::door::draw_id;
 use envoy_types::pb::envoy::service::ext_proc::v3::ProcessingRequest;
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessor;
@@ -36,8 +37,9 @@ impl ExternalProcessor for ExtProc {
 
     async fn process(&self, request: Request<Streaming<ProcessingRequest>>) -> Result<Response<Replies>, Status> {
         let id = draw_id().ok_or_else(|| Status::unavailable("no randomness for decision ids"))?;
+        let open = request.extensions().get::<Presence>().map(Presence::open);
         let (sender, replies) = replies::channel();
-        tokio::spawn(life::begin(self.0.clone(), id, Wire::new(request.into_inner(), sender)));
+        tokio::spawn(life::begin(self.0.clone(), id, Wire::new(request.into_inner(), sender, open)));
         Ok(Response::new(replies))
     }
 }

@@ -3,6 +3,7 @@
 use super::replies::Sender;
 use super::reply;
 use crate::authorize::Refusal;
+use crate::envoy::presence::Open;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Message;
 use envoy_types::pb::envoy::service::ext_proc::v3::{ProcessingRequest, ProcessingResponse, ProtocolConfiguration};
 use envoy_types::pb::google::protobuf::value::Kind;
@@ -40,11 +41,13 @@ pub(super) struct Wire {
     has_begun: bool,
     /// Where the answer comes from, in Envoy's words, if its configuration lets it say so.
     origin: Option<String>,
+    /// The call is one of its connection's as long.
+    _open: Option<Open>,
 }
 
 impl Wire {
-    pub(super) fn new(incoming: Streaming<ProcessingRequest>, sender: Sender) -> Self {
-        Self { incoming, sender, protocol: None, has_begun: false, origin: None }
+    pub(super) fn new(incoming: Streaming<ProcessingRequest>, sender: Sender, open: Option<Open>) -> Self {
+        Self { incoming, sender, protocol: None, has_begun: false, origin: None, _open: open }
     }
 
     /// The next message; `None` when Envoy is done.

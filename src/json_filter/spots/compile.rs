@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::super::error::PatternError;
 use super::super::pattern::{Pattern, index_of};
 use super::super::plan::{PropertyNames, Rule, RuleKind};
-use super::trails::{End, Place, Trail, TrailStep, lay_facts, lay_rule, steps};
+use super::trails::{End, Place, Trail, TrailStep, indexed_steps, lay_facts, lay_rule};
 use super::{Await, Demand, NOWHERE, NameEdge, Spot, SpotId, Spots, Step};
 
 /// A plan needing more states is refused: they grow with the product of overlapping stars.
@@ -20,7 +20,7 @@ impl Spots {
             lay_rule(number, rule, names, &mut trails);
         }
         for place in strip {
-            trails.push(Trail::new(steps(place), End::Strip));
+            trails.push(Trail::new(indexed_steps(place), End::Strip));
         }
         build(&trails)
     }
@@ -93,10 +93,20 @@ impl<'a> Builder<'a> {
         self.id(taken)
     }
 
+    /// The same for an element of an array.
+    fn take_element(&mut self, meant: &Meant, fits: impl Fn(TrailStep<'a>) -> bool) -> Result<SpotId, PatternError> {
+        let taken = self.open(meant).filter_map(|(trail, step, (t, n))| match fits(step) {
+            true => Some((t, n + 1)),
+            false => trail.looks_into_arrays(n).then_some((t, n)),
+        });
+        let taken = taken.collect();
+        self.id(taken)
+    }
+
     fn spot(&mut self, meant: &Meant) -> Result<Spot, PatternError> {
         let mut spot = Spot { names: self.names(meant)?, indexes: self.indexes(meant)?, ..Spot::default() };
         spot.other_member = self.take(meant, |step| matches!(step, TrailStep::Star | TrailStep::MapProperty))?;
-        spot.other_element = self.take(meant, |step| matches!(step, TrailStep::Star | TrailStep::ListProperty))?;
+        spot.other_element = self.take_element(meant, |step| matches!(step, TrailStep::Star | TrailStep::ListProperty))?;
         for &(trail, taken) in meant {
             let Some(trail) = self.trails.get(trail) else {
                 continue;
@@ -155,7 +165,7 @@ impl<'a> Builder<'a> {
                 TrailStep::Star | TrailStep::ListProperty => true,
                 step => pointed(step) == Some(index),
             };
-            edges.push((index, self.take(meant, fits)?));
+            edges.push((index, self.take_element(meant, fits)?));
         }
         Ok(edges)
     }

@@ -1,6 +1,6 @@
 //! Places laid out step by step, from the root to what they mean.
 
-use super::super::pattern::{Pattern, Segment};
+use super::super::pattern::{Pattern, Segment, index_of};
 use super::super::plan::{PropertyNames, Rule, RuleKind};
 use super::ItemEnd;
 
@@ -49,6 +49,13 @@ pub(super) enum End {
 }
 
 impl<'a> Trail<'a> {
+    /// Whether an array that stands here is looked into element by element, although the trail goes on by a
+    /// name: properties must not be hidden by brackets around them.
+    pub(super) fn looks_into_arrays(&self, taken: usize) -> bool {
+        let rest = self.steps.get(taken..).unwrap_or_default();
+        matches!(rest.first(), Some(TrailStep::Name(_))) && rest.iter().any(|step| matches!(step, TrailStep::MapProperty | TrailStep::ListProperty))
+    }
+
     pub(super) fn new(steps: Vec<TrailStep<'a>>, end: End) -> Self {
         Self { steps, end, place: None }
     }
@@ -68,6 +75,15 @@ pub(super) fn steps(place: &Pattern) -> Vec<TrailStep<'_>> {
         Segment::Name(name) => TrailStep::Name(name),
     };
     place.segments().iter().map(step).collect()
+}
+
+/// The same where digits are an index into an array as well as a name.
+pub(super) fn indexed_steps(place: &Pattern) -> Vec<TrailStep<'_>> {
+    let step = |step| match step {
+        TrailStep::Name(name) if index_of(name).is_some() => TrailStep::Pointer(name),
+        step => step,
+    };
+    steps(place).into_iter().map(step).collect()
 }
 
 pub(super) fn lay_rule<'a>(number: usize, rule: &'a Rule, names: &'a PropertyNames, trails: &mut Vec<Trail<'a>>) {
@@ -92,7 +108,7 @@ pub(super) fn lay_rule<'a>(number: usize, rule: &'a Rule, names: &'a PropertyNam
             );
             for pattern in properties {
                 let mut to = steps(&rule.place);
-                to.extend(steps(pattern));
+                to.extend(indexed_steps(pattern));
                 lay_properties(number, &to, names, trails);
             }
         }

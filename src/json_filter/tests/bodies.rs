@@ -4,9 +4,24 @@ use super::*;
 
 fn places(body: &str, place: &str, names: NameMatch, optional: bool) -> Result<Vec<String>, FilterError> {
     let document = Document::parse(body.as_bytes(), LIMITS)?;
-    let found = document.items(&Pattern::parse(place).unwrap(), names, optional)?;
-    let show = |item: &Found<'_>| format!("{}={}", item.key.as_deref().unwrap_or("-"), String::from_utf8_lossy(item.node.raw()));
-    Ok(found.iter().map(show).collect())
+    let mut shown = Vec::new();
+    let mut show = |item: Found<'_>| {
+        shown.push(format!("{}={}", item.key.as_deref().unwrap_or("-"), String::from_utf8_lossy(item.node.raw())));
+        Ok(())
+    };
+    document.each_item(&Pattern::parse(place).unwrap(), names, optional, &mut show)?;
+    Ok(shown)
+}
+
+/// What stands at a property place.
+fn found_at(document: &Document<'_>, place: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut note = |node: Node<'_>| {
+        found.push(String::from_utf8_lossy(node.raw()).into_owned());
+        Ok(())
+    };
+    document.root().each_place(&Pattern::parse(place).unwrap(), NameMatch::IgnoreCase, &mut note).unwrap();
+    found
 }
 
 #[test]
@@ -61,13 +76,25 @@ fn pointers_lead_into_objects_and_arrays() {
 #[test]
 fn properties_of_a_body_are_found_without_demands() {
     let document = Document::parse(br#"{"r":[{"p":{"x":1}},5,{},{"P":[2]}],"q":null}"#, LIMITS).unwrap();
-    let at = |place: &str| {
-        let found = document.root().places(&Pattern::parse(place).unwrap(), NameMatch::IgnoreCase).unwrap();
-        found.iter().map(|node| String::from_utf8_lossy(node.raw()).into_owned()).collect::<Vec<_>>()
-    };
+    let at = |place: &str| found_at(&document, place);
     assert_eq!(at("/r/*/p"), ["{\"x\":1}", "[2]"]);
     assert_eq!(at("/none/*"), [""; 0]);
     assert_eq!(at("/q"), ["null"]);
+}
+
+#[test]
+fn properties_of_a_body_are_not_hidden_by_brackets() {
+    let document = Document::parse(br#"{"a":[{"p":1},[[{"p":2}],5]],"0":{"p":3},"e":[]}"#, LIMITS).unwrap();
+    let at = |place: &str| found_at(&document, place);
+    assert_eq!(at("/a/p"), ["1", "2"]);
+    assert_eq!(at("/a/0/p"), ["1"]);
+    assert_eq!(at("/a/1/p"), ["2"]);
+    assert_eq!(at("/0/p"), ["3"]);
+    assert_eq!(at("/e/p"), [""; 0]);
+    let led = |to: &str| document.root().plain_pointer(&Pointer::parse(to).unwrap(), NameMatch::IgnoreCase).map(|found| found.map(|node| node.raw()));
+    assert_eq!(led("/a/0/p"), Ok(Some(&b"1"[..])));
+    assert_eq!(led("/a/p"), Err(FilterError::WrongShape { rule: 0 }));
+    assert_eq!((led("/e/p"), led("/x/p"), led("/0/p/q")), (Ok(None), Ok(None), Ok(None)));
 }
 
 #[test]

@@ -192,3 +192,22 @@ fn long_lists_are_cut_anywhere() {
     let plan = plan(vec![rule("/values/*", &["/id", "/n"], &[])], &[]);
     check(&input, &plan, &["a"], &expected);
 }
+
+#[test]
+fn properties_are_not_hidden_by_brackets_nor_by_an_index() {
+    let plan = plan(vec![rule("/v/*", &["/id"], &["/sub/p", "/l/0/p"])], &["/meta/0/total", "/list/total"]);
+    check(
+        "{\"v\":[{\"id\":1,\"sub\":[{\"p\":{\"x\":1,\"y\":2}},[{\"p\":[{\"key\":\"x\"},{\"key\":\"y\"}]}]]}]}",
+        &plan,
+        &["x", "\"x\""],
+        "{\"v\":[{\"id\":1,\"sub\":[{\"p\":{\"y\":2}},[{\"p\":[{\"key\":\"y\"}]}]]}]}",
+    );
+    check("{\"v\":[{\"id\":1,\"l\":[{\"p\":{\"x\":1}},{\"p\":{\"x\":1}}]}]}", &plan, &["x"], "{\"v\":[{\"id\":1,\"l\":[{\"p\":{}},{\"p\":{\"x\":1}}]}]}");
+    check(
+        "{\"v\":[],\"meta\":[{\"total\":1},{\"total\":2}],\"list\":[{\"total\":3}]}",
+        &plan,
+        &[],
+        "{\"v\":[],\"meta\":[{},{\"total\":2}],\"list\":[{\"total\":3}]}",
+    );
+    check("{\"v\":[[],{\"id\":1,\"sub\":[]}]}", &plan, &[], "{\"v\":[[],{\"id\":1,\"sub\":[]}]}");
+}

@@ -48,6 +48,47 @@ fn leads_through(place: &[Step], path: &[Step]) -> bool {
     place.len() >= path.len() && place.iter().zip(path).all(|(a, b)| a.selects(b))
 }
 
+/// How many steps of a trail may be taken at the end of this path. An array is looked into element by element
+/// where a trail of properties goes on by a name.
+fn taken(trail: &[Step], path: &[Step]) -> Vec<usize> {
+    let mut all = vec![0];
+    for own in path {
+        let mut next = Vec::new();
+        for at in all {
+            let Some(step) = trail.get(at) else { continue };
+            if step.selects(own) {
+                next.push(at + 1);
+            } else if matches!((step, own), (Step::Name(_), Step::Index(_))) && trail[at..].iter().any(|step| matches!(step, Step::Map | Step::List)) {
+                next.push(at);
+            }
+        }
+        all = next;
+    }
+    all
+}
+
+/// The same place where digits are an index, too.
+fn indexed(place: Vec<Step>) -> Vec<Step> {
+    let is_index = |name: &str| name == "0" || (!name.is_empty() && !name.starts_with('0') && name.bytes().all(|byte| byte.is_ascii_digit()));
+    let step = |step| match step {
+        Step::Name(name) if is_index(&name) => Step::Pointer(name),
+        step => step,
+    };
+    place.into_iter().map(step).collect()
+}
+
+struct Lenient;
+
+impl Judge for Lenient {
+    fn item(&mut self, _: usize, _: Option<&str>, _: &[Option<&[u8]>]) -> ItemVerdict {
+        ItemVerdict::Keep
+    }
+
+    fn property(&mut self, _: usize, _: Property<'_>) -> bool {
+        true
+    }
+}
+
 impl<'a> Oracle<'a> {
     pub(super) fn new(rules: &'a [Rule], strip: &[String]) -> Self {
         let mut followed = Vec::new();
@@ -65,7 +106,7 @@ impl<'a> Oracle<'a> {
                 RuleKind::Properties => inside(&place),
                 RuleKind::Items { facts, properties } => {
                     for p in properties {
-                        inside(&[place.clone(), steps(&p.to_string())].concat());
+                        inside(&[place.clone(), indexed(steps(&p.to_string()))].concat());
                     }
                     for fact in facts {
                         let to = fact.to_string();
@@ -77,13 +118,15 @@ impl<'a> Oracle<'a> {
             followed.push(place);
         }
         let counts = vec![RuleCounts::default(); rules.len()];
-        Self { rules, strip: strip.iter().map(|s| steps(s)).collect(), errors: Vec::new(), counts, followed }
+        Self { rules, strip: strip.iter().map(|s| indexed(steps(s))).collect(), errors: Vec::new(), counts, followed }
     }
 
     pub(super) fn filter(&mut self, document: &Document<'_>, judge: &mut dyn Judge) -> String {
         let root = document.root();
         self.singles(root, judge);
         let mut out = String::new();
+        // Once a single item is denied only the faults are looked for.
+        let judge = if self.errors.is_empty() { judge } else { &mut Lenient };
         self.node(root, &mut Vec::new(), None, true, judge, &mut out);
         out
     }
@@ -143,17 +186,23 @@ impl<'a> Oracle<'a> {
     }
 
     fn property(&mut self, node: Node<'_>, path: &[Step], container: Option<bool>, judge: &mut dyn Judge) -> bool {
-        let Some((last, parent)) = path.split_last() else {
+        let Some(last) = path.last() else {
             return true;
         };
         for (number, rule) in self.rules.iter().enumerate() {
             let place = steps(&rule.place.to_string());
             let places = match &rule.kind {
-                RuleKind::Items { properties, .. } => properties.iter().map(|p| [place.clone(), steps(&p.to_string())].concat()).collect(),
+                RuleKind::Items { properties, .. } => properties.iter().map(|p| [place.clone(), indexed(steps(&p.to_string()))].concat()).collect(),
                 RuleKind::Properties => vec![place],
                 RuleKind::Pass => vec![],
             };
-            if !places.iter().any(|place| selects(place, parent)) {
+            let is_property = |place: &Vec<Step>| {
+                [Step::Map, Step::List].into_iter().any(|last| {
+                    let trail = [place.as_slice(), &[last]].concat();
+                    taken(&trail, path).contains(&trail.len())
+                })
+            };
+            if !places.iter().any(is_property) {
                 continue;
             }
             let list = container == Some(true);
@@ -175,12 +224,12 @@ impl<'a> Oracle<'a> {
     fn duplicates(&mut self, node: Node<'_>, path: &[Step]) {
         let names: Vec<_> = node.members().map(|(name, _)| name.into_owned()).collect();
         for trail in &self.followed {
-            if trail.len() > path.len()
-                && leads_through(trail, path)
-                && let Step::Name(name) | Step::Pointer(name) = &trail[path.len()]
-                && names.iter().filter(|own| *own == name).count() > 1
-            {
-                self.errors.push(FilterError::DuplicateName { name: name.clone() });
+            for at in taken(trail, path) {
+                if let Some(Step::Name(name) | Step::Pointer(name)) = trail.get(at)
+                    && names.iter().filter(|own| *own == name).count() > 1
+                {
+                    self.errors.push(FilterError::DuplicateName { name: name.clone() });
+                }
             }
         }
     }

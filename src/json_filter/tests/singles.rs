@@ -107,23 +107,36 @@ fn lists_inside_a_single_item_are_filtered_too() {
     assert_eq!(refused("{\"id\":\"g\"}", &plan, &[]), FilterError::MissingPlace { rule: 1 });
 }
 
+struct DropAll;
+
+impl Judge for DropAll {
+    fn item(&mut self, _: usize, _: Option<&str>, _: &[Option<&[u8]>]) -> ItemVerdict {
+        ItemVerdict::Drop
+    }
+
+    fn property(&mut self, _: usize, _: Property<'_>) -> bool {
+        false
+    }
+}
+
 #[test]
-fn a_verdict_that_needs_no_facts_comes_before_the_faults_of_the_item() {
-    struct DropAll;
-
-    impl Judge for DropAll {
-        fn item(&mut self, _: usize, _: Option<&str>, _: &[Option<&[u8]>]) -> ItemVerdict {
-            ItemVerdict::Drop
-        }
-
-        fn property(&mut self, _: usize, _: Property<'_>) -> bool {
-            false
-        }
-    }
-
-    let plan = plan(vec![rule("/a", &[], &[])], &[]);
-    for input in ["{\"a\":[1,x", "{\"a\":{\"b\":}}", "{\"a\":tru}", "{\"a\":\"\u{1}\""] {
+fn the_faults_of_an_answer_are_said_whatever_the_verdict() {
+    let plan = plan(vec![rule("/a", &[], &["/p"]), optional(rule("/v/*", &["/id"], &[]))], &[]);
+    for input in ["{\"a\":[1,x", "{\"a\":{\"b\":}}", "{\"a\":tru}", "{\"a\":\"\u{1}\"", "{\"a\":{}} x", "{\"a\":{\"p\":{},\"p\":{}}}", "{\"a\":{},\"v\":5}"] {
         let ran = run_cut(&plan, LIMITS, input.as_bytes(), || Box::new(DropAll));
-        assert_eq!(ran, Err(FilterError::Denied { rule: 0 }), "{input}");
+        assert!(ran.as_ref().is_err_and(|error| !error.is_denied()), "{input}: {ran:?}");
     }
+    for input in ["{\"a\":{}}", "{\"a\":[1,{\"p\":2}],\"v\":[{\"id\":1}]} "] {
+        assert_eq!(run_cut(&plan, LIMITS, input.as_bytes(), || Box::new(DropAll)), Err(FilterError::Denied { rule: 0 }), "{input}");
+    }
+}
+
+#[test]
+fn a_denied_single_item_is_not_read_for_ever() {
+    let plan = plan(vec![rule("/a", &[], &[])], &[]);
+    let mut filter = Filter::new(plan, Limits { item_bytes: 100_000, depth: 128 });
+    let (mut judge, mut out) = (DropAll, Vec::new());
+    assert_eq!(filter.write(b"{\"a\":[1", &mut judge, &mut out), Ok(Progress::Done));
+    let stopped = (0..100).find_map(|_| filter.write(&b",1".repeat(1000), &mut judge, &mut out).err());
+    assert_eq!((stopped, out.len()), (Some(FilterError::Denied { rule: 0 }), 0));
 }

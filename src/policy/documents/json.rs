@@ -1,11 +1,16 @@
 //! JSON as a tree that keeps duplicate members, borrowed from the text.
 //!
-//! One array element at a time becomes a tree; the whole document never does.
+//! One array element at a time becomes a tree; the whole document never does, and no tree is larger than a
+//! bound: a value of two bytes takes sixteen times as many in it.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// So many values a tree may hold. The largest elements that are any good are lists of ids, of three each.
+pub(super) const MOST_VALUES: usize = 1_000_000;
 
 /// A JSON value, borrowed from the text where it can be.
 pub(super) enum Node<'a> {
@@ -20,13 +25,29 @@ pub(super) enum Node<'a> {
 
 impl<'de> Deserialize<'de> for Node<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
+        Tree { most: MOST_VALUES, left: &Cell::new(MOST_VALUES) }.deserialize(deserializer)
     }
 }
 
-struct NodeVisitor;
+/// A tree of at most so many values.
+#[derive(Clone, Copy)]
+pub(super) struct Tree<'t> {
+    pub(super) most: usize,
+    /// How many values there may still be.
+    pub(super) left: &'t Cell<usize>,
+}
 
-impl<'de> Visitor<'de> for NodeVisitor {
+impl<'de> DeserializeSeed<'de> for Tree<'_> {
+    type Value = Node<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node<'de>, D::Error> {
+        let left = self.left.get().checked_sub(1);
+        self.left.set(left.ok_or_else(|| D::Error::custom(format!("an element holds more than {} values", self.most)))?);
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Tree<'_> {
     type Value = Node<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,7 +84,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = access.next_element()? {
+        while let Some(item) = access.next_element_seed(self)? {
             items.push(item);
         }
         Ok(Node::List(items))
@@ -72,7 +93,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
         let mut members = Vec::new();
         while let Some(Name(name)) = access.next_key()? {
-            members.push((name, access.next_value()?));
+            members.push((name, access.next_value_seed(self)?));
         }
         Ok(Node::Object(members))
     }

@@ -1,7 +1,13 @@
 //! What is wrong with a document, and where.
 
 use super::super::OneLine;
-use std::fmt;
+use std::fmt::{self, Write as _};
+
+/// So many problems of a document are said; those behind them are counted. Whoever writes a document that is
+/// wrong everywhere decides over our time and memory otherwise.
+pub const MOST_PROBLEMS: usize = 100;
+/// Bytes of a path or of a message; a document may hold names as long as itself.
+const LONGEST: usize = 2000;
 
 /// One reason why a document is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -10,6 +16,37 @@ pub struct Problem {
     pub path: String,
     /// What is wrong and what to do.
     pub message: String,
+}
+
+impl Problem {
+    pub(super) fn new(place: Place<'_>, message: &str) -> Self {
+        Self { path: shortened(place), message: shortened(message) }
+    }
+
+    /// What stands for the problems that are not said one by one.
+    pub(super) fn more(count: usize) -> Self {
+        Self { path: String::new(), message: format!("… and {count} more") }
+    }
+}
+
+/// A text that is cut where it is too long, so that it is never whole in memory.
+struct Shortened(String);
+
+impl fmt::Write for Shortened {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = LONGEST.saturating_sub(self.0.len());
+        let fits = text.floor_char_boundary(room);
+        self.0.push_str(text.get(..fits).unwrap_or_default());
+        if fits == text.len() { Ok(()) } else { Err(fmt::Error) }
+    }
+}
+
+fn shortened(text: impl fmt::Display) -> String {
+    let mut short = Shortened(String::new());
+    if write!(short, "{text}").is_err() {
+        short.0.push('…');
+    }
+    short.0
 }
 
 impl fmt::Display for Problem {

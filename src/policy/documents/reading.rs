@@ -1,28 +1,48 @@
 //! A strict walk over JSON: key paths, every duplicate member, null as absent.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::dates::{Instant, parse_instant};
 use super::json::Node;
-use super::problems::{Place, Problem};
+use super::problems::{MOST_PROBLEMS, Place, Problem};
 
 /// The problems found so far, and words that occur again and again, kept once.
 #[derive(Default)]
 pub(super) struct Findings {
+    /// The first of them.
     problems: RefCell<Vec<Problem>>,
+    /// How many were found behind those.
+    more: Cell<usize>,
     words: RefCell<HashSet<Arc<str>, foldhash::fast::FixedState>>,
 }
 
 impl Findings {
-    pub(super) fn report(&self, place: Place<'_>, message: impl Into<String>) {
-        self.problems.borrow_mut().push(Problem { path: place.to_string(), message: message.into() });
+    pub(super) fn report(&self, place: Place<'_>, message: impl AsRef<str>) {
+        let mut problems = self.problems.borrow_mut();
+        if problems.len() < MOST_PROBLEMS {
+            problems.push(Problem::new(place, message.as_ref()));
+        } else {
+            self.more.set(self.more.get() + 1);
+        }
     }
 
+    pub(super) fn is_clean(&self) -> bool {
+        self.problems.borrow().is_empty()
+    }
+
+    /// Whether more was found than is said: then nothing of the document is worth keeping.
+    pub(super) fn is_full(&self) -> bool {
+        self.more.get() > 0
+    }
+
+    /// The first problems; a last one stands for those that are not said.
     pub(super) fn into_problems(self) -> Vec<Problem> {
-        self.problems.into_inner()
+        let mut problems = self.problems.into_inner();
+        problems.extend(Some(self.more.get()).filter(|more| *more > 0).map(Problem::more));
+        problems
     }
 
     pub(super) fn word(&self, text: &str) -> Arc<str> {
@@ -81,11 +101,11 @@ impl<'s> Cursor<'s> {
         Self { node, place, findings }
     }
 
-    pub(super) fn problem(&self, message: impl Into<String>) {
+    pub(super) fn problem(&self, message: impl AsRef<str>) {
         self.findings.report(self.place, message);
     }
 
-    pub(super) fn problem_at(&self, member: &str, message: impl Into<String>) {
+    pub(super) fn problem_at(&self, member: &str, message: impl AsRef<str>) {
         self.findings.report(self.place.member(member), message);
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::super::dates::Instant;
 use super::access_metadata::AccessMetadata;
@@ -16,6 +16,8 @@ use super::role::{Role, UserRole};
 use super::user::{PersonalAccessToken, Revocations, User};
 
 const SCHEMA: &str = "doorward.snapshot/1";
+/// Those that are not known are passed over, for a later schema may have them; it will not have so many.
+const MOST_MEMBERS: usize = 1000;
 
 /// Everything a snapshot says, in its order, checked.
 #[derive(Debug, Default)]
@@ -61,6 +63,7 @@ impl Documents {
         let mut deserializer = serde_json::Deserializer::from_slice(json);
         let syntax = deserializer.deserialize_any(&mut reading).and_then(|()| deserializer.end());
         match syntax {
+            Ok(()) if reading.findings.is_full() => {}
             Ok(()) => {
                 reading.check_presence();
                 references::check(&reading.documents, &reading.positions, &reading.findings);
@@ -114,6 +117,9 @@ impl Reading {
                 positions.push(index);
             }
         }
+        if self.findings.is_full() {
+            (self.documents, self.positions) = (Documents::default(), Positions::default());
+        }
         let root = Place::ROOT;
         let list = root.member(array);
         let place = list.item(index);
@@ -151,6 +157,9 @@ impl<'de> Visitor<'de> for &mut Reading {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
         while let Some(Name(name)) = access.next_key()? {
+            if self.seen.len() >= MOST_MEMBERS {
+                return Err(Error::custom(format!("has more than {MOST_MEMBERS} members")));
+            }
             if !self.seen.insert(name.clone().into_owned()) {
                 self.findings.report(Place::ROOT.member(&name), "stands twice in one object; keep one of the two");
             }

@@ -219,3 +219,54 @@ fn documents_stay_available() {
     assert!(policies.role(&RoleId::named("r1")).is_some() && policies.user_role("u").is_none());
     assert!(policies.bytes() > 1_000);
 }
+
+fn refused(json: &str) -> Vec<Problem> {
+    load(json.as_bytes()).err().unwrap()
+}
+
+fn with_users(users: &str) -> String {
+    format!(r#"{{"schema":"doorward.snapshot/1","revision":1,"issuedAt":"2026-11-21T12:00:00Z","users":[{users}]}}"#)
+}
+
+#[test]
+fn of_many_problems_the_first_are_said_and_the_others_counted() {
+    let problems = |count: usize| refused(&with_users(&vec!["1"; count].join(",")));
+    let all = problems(MOST_PROBLEMS);
+    assert!(all.len() == MOST_PROBLEMS && all.iter().all(|problem| problem.message == "must be an object"));
+    let more = problems(MOST_PROBLEMS + 250);
+    assert_eq!(more[..MOST_PROBLEMS], all[..]);
+    assert_eq!(more[MOST_PROBLEMS..].iter().map(ToString::to_string).collect::<Vec<_>>(), ["… and 250 more"]);
+}
+
+#[test]
+fn a_problem_is_short_whatever_the_document_says() {
+    let name = "é".repeat(100_000);
+    for element in [format!(r#"{{"id":"a","status":"{name}"}}"#), format!(r#"{{"id":"a","status":"ACTIVE","{name}":{{"b":1,"b":2}}}}"#)] {
+        let problem = refused(&with_users(&element)).remove(0);
+        assert!(problem.to_string().len() < 5000 && problem.to_string().contains("é…"), "{}", problem.to_string().len());
+    }
+}
+
+#[test]
+fn an_element_of_more_values_than_any_good_one_has_is_refused() {
+    let list = |values: usize| format!("[{}]", vec!["0"; values - 1].join(","));
+    let most = 1_000_000;
+    assert_eq!(refused(&with_users(&list(most)))[0].to_string(), "users[0]: must be an object");
+    let message = refused(&with_users(&list(most + 1))).remove(0).message;
+    assert!(message.starts_with("is not a snapshot in JSON: an element holds more than 1000000 values"), "{message}");
+}
+
+#[test]
+fn a_document_of_more_members_than_any_schema_has_is_refused() {
+    let members = |count: usize| (0..count).map(|number| format!(r#","x{number}":0"#)).collect::<String>();
+    let document = |count: usize| with_users("").replace('}', &format!("{}}}", members(count - 4)));
+    assert!(load(document(1000).as_bytes()).is_ok());
+    assert!(refused(&document(1001))[0].message.contains("has more than 1000 members"));
+}
+
+#[test]
+fn what_is_empty_is_no_snapshot() {
+    for json in ["", " ", "null", "[]", "{}"] {
+        assert!(!refused(json).is_empty(), "{json}");
+    }
+}

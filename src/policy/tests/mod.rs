@@ -1,5 +1,6 @@
 //! What the policies mean, a sentence a test; and the nouns that the tests are written with.
 
+mod changes;
 mod conditions;
 mod examples;
 mod index;

@@ -128,16 +128,18 @@ impl Upstream {
         Some(body)
     }
 
-    /// One request and the head of its answer, again on another connection where that is safe:
-    /// nothing was written, or the connection ended without a byte and the request may be repeated;
-    /// to the same upstream only where the connection was an old one.
+    /// One request and the head of its answer, again on another connection where that is safe: nothing was
+    /// written, or the connection ended without a byte and the request may be repeated. An old connection
+    /// was closed before it came, most likely; from a new one a method that changes something is not
+    /// repeated, and none goes to the same upstream again.
     async fn exchange(&self, mut request: Request<RequestBody>) -> Result<(Response<Incoming>, Lease), Refusal> {
-        let (mut stale, mut others) = (0, self.peers.len().saturating_sub(1));
+        let (mut stale, mut failed) = (0, Vec::new());
         loop {
             let may_reuse = stale < STALE_CONNECTIONS;
-            let mut lease = self.reach(may_reuse).await?;
+            let mut lease = self.reach(may_reuse, &failed).await?;
             request.headers_mut().insert(HOST, lease.peer().authority.clone());
-            let spare = if lease.is_reused() || others > 0 { spare(&request) } else { None };
+            let may_repeat = lease.is_reused() || failed.len().saturating_add(1) < self.peers.len();
+            let spare = if may_repeat { spare(&request, lease.is_reused()) } else { None };
             lease.watch(request.body());
             let fault = match self.attempt(&mut lease, request).await {
                 Ok(response) => return Ok((response, lease)),
@@ -145,7 +147,7 @@ impl Upstream {
             };
             request = match (fault, spare) {
                 (Fault::Refused(refusal), _) => return Err(refusal),
-                (Fault::Unsent(request), _) if lease.is_reused() || others > 0 => *request,
+                (Fault::Unsent(request), _) if may_repeat => *request,
                 (Fault::Closed, Some(spare)) => spare,
                 (Fault::Unsent(_) | Fault::Closed, _) => return Err(unavailable("the upstream closed the connection without an answer")),
             };
@@ -153,7 +155,7 @@ impl Upstream {
                 stale += 1;
             } else {
                 lease.peer().mark_down(clock::monotonic());
-                others = others.saturating_sub(1);
+                failed.push(lease.peer().place);
             }
         }
     }
@@ -162,11 +164,20 @@ impl Upstream {
         let progress = request.body().progress();
         let mut answer = pin!(lease.try_send(request));
         let mut seen = progress.as_ref().map_or(0, |progress| progress.bytes());
+        let mut patience = self.read_timeout;
         let result = loop {
-            if let Ok(result) = timeout(self.read_timeout, answer.as_mut()).await {
+            if let Ok(result) = timeout(patience, answer.as_mut()).await {
                 break result;
             }
-            // While the client's body still moves the upstream is not late.
+            // The upstream's time begins with the end of the client's body.
+            if let Some(ended_at) = progress.as_ref().and_then(|progress| progress.ended_at()) {
+                patience = self.read_timeout.saturating_sub(clock::monotonic().saturating_duration_since(ended_at));
+                if patience.is_zero() {
+                    return Err(Fault::Refused(late("no answer's head in time")));
+                }
+                continue;
+            }
+            // While it still moves the upstream is not late.
             let now = progress.as_ref().map_or(0, |progress| progress.bytes());
             if now.saturating_sub(seen) < LEAST_PROGRESS {
                 let is_clients = progress.as_ref().is_some_and(|progress| progress.is_awaited());
@@ -189,13 +200,13 @@ impl Upstream {
         })
     }
 
-    /// A connection to the upstream whose turn it is, or to the next that can be reached. Nothing was
-    /// sent yet, so trying another is safe for every request.
-    async fn reach(&self, may_reuse: bool) -> Result<Lease, Refusal> {
+    /// A connection to the upstream whose turn it is, or to the next that can be reached, but to none that
+    /// failed this request. Nothing was sent yet, so trying another is safe for every request.
+    async fn reach(&self, may_reuse: bool, failed: &[usize]) -> Result<Lease, Refusal> {
         let now = clock::monotonic();
         let count = self.peers.len();
         let first = self.turn.replace(self.turn.get().wrapping_add(1));
-        let in_turn = || (0..count).filter_map(|place| self.peers.get(first.wrapping_add(place) % count));
+        let in_turn = || (0..count).filter_map(|place| self.peers.get(first.wrapping_add(place) % count)).filter(|peer| !failed.contains(&peer.place));
         // Those that failed a moment ago come last, not never.
         let order = in_turn().filter(|peer| !self.is_down(peer, now)).chain(in_turn().filter(|peer| self.is_down(peer, now)));
         let mut refusal = unavailable("no upstream is configured");
@@ -220,9 +231,10 @@ impl Upstream {
 }
 
 /// A copy to send again, for a method that may be repeated and a body that is all here.
-fn spare(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
-    let is_idempotent = matches!(*request.method(), Method::GET | Method::HEAD | Method::PUT | Method::DELETE | Method::OPTIONS);
-    let body = request.body().replay().filter(|_| is_idempotent)?;
+fn spare(request: &Request<RequestBody>, is_reused: bool) -> Option<Request<RequestBody>> {
+    let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let may_repeat = is_safe || is_reused && matches!(*request.method(), Method::PUT | Method::DELETE);
+    let body = request.body().replay().filter(|_| may_repeat)?;
     let mut copy = Request::new(body);
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();

@@ -1,6 +1,7 @@
 //! The body of a request on its way up: none, one that was inspected whole, or the client's own
 //! stream. Trailers end here (threats §1).
 
+use crate::observe::clock;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -8,6 +9,7 @@ use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 /// A request's body.
 pub(in crate::proxy) enum RequestBody {
@@ -21,7 +23,7 @@ pub(in crate::proxy) enum RequestBody {
 pub(in crate::proxy) struct Progress {
     bytes: Cell<u64>,
     is_awaited: Cell<bool>,
-    is_ended: Cell<bool>,
+    ended_at: Cell<Option<Instant>>,
     is_broken: Cell<bool>,
 }
 
@@ -37,7 +39,16 @@ impl Progress {
     }
 
     pub(super) fn is_ended(&self) -> bool {
-        self.is_ended.get()
+        self.ended_at.get().is_some()
+    }
+
+    /// When the last of it was handed on.
+    pub(super) fn ended_at(&self) -> Option<Instant> {
+        self.ended_at.get()
+    }
+
+    fn end(&self) {
+        self.ended_at.set(self.ended_at.get().or_else(|| Some(clock::monotonic())));
     }
 
     pub(super) fn is_broken(&self) -> bool {
@@ -84,11 +95,13 @@ impl Body for RequestBody {
                     Some(Ok(frame)) if frame.is_data() => {
                         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
                         progress.bytes.set(progress.bytes.get().saturating_add(length));
-                        progress.is_ended.set(incoming.is_end_stream());
+                        if incoming.is_end_stream() {
+                            progress.end();
+                        }
                         Poll::Ready(Some(Ok(frame)))
                     }
                     Some(Ok(_)) | None => {
-                        progress.is_ended.set(true);
+                        progress.end();
                         Poll::Ready(None)
                     }
                     Some(Err(error)) => {
@@ -104,7 +117,7 @@ impl Body for RequestBody {
         match self {
             Self::Empty => true,
             Self::Whole(bytes) => bytes.is_none(),
-            Self::Streaming(incoming, progress) => progress.is_ended.get() || incoming.is_end_stream(),
+            Self::Streaming(incoming, progress) => progress.is_ended() || incoming.is_end_stream(),
         }
     }
 

@@ -25,13 +25,17 @@ struct Sent<'a> {
 
 impl Scene {
     fn new() -> Self {
+        Self::under(IssuerRules::named("one"))
+    }
+
+    fn under(rules: IssuerRules) -> Self {
         let (directory, issuer) = (tempfile::tempdir().unwrap(), Forge::ed25519("a"));
         let path = directory.path().join("keys");
         std::fs::write(&path, key_set(&[issuer.jwk()])).unwrap();
         let (surroundings, _) = surroundings();
         let keys = KeyHolder::new("one", KeyOrigin::File(path), Duration::from_secs(3600), Duration::ZERO, surroundings);
         let measured = Issuer {
-            rules: Arc::new(IssuerRules::named("one")),
+            rules: Arc::new(rules),
             audience: vec!["api".into()],
             algorithms: Algorithm::DEFAULT.to_vec(),
             clock_skew: Duration::from_secs(30),
@@ -99,6 +103,17 @@ async fn a_token_bound_to_a_key_is_good_with_a_proof_and_only_with_one() {
     }
     let lower = Sent { authorization: format!("dpop {token}"), proofs: vec![scene.proof(&token, "3")], door: Door::Proxy, certificate: None };
     assert!(is_good(&scene.judged(&lower).await));
+}
+
+#[tokio::test]
+async fn a_proof_is_taken_at_our_hosts_alone_where_they_are_named() {
+    for (ours, is_taken) in [("api.example", true), ("other.example", false)] {
+        let scene = Scene::under(IssuerRules { proof_hosts: [ours.into()].into(), ..IssuerRules::named("one") });
+        let token = scene.bound();
+        for round in ["1", "2"] {
+            assert_eq!(is_good(&scene.with_proofs(&token, &[round]).await), is_taken, "{ours}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -211,7 +211,15 @@ async fn who_hangs_up_leaves_nothing_behind() {
     })
     .await;
     let tokens = tokens(vec![introspector("one", &server, MINUTE).0]);
-    assert!(tokio::time::timeout(Duration::from_millis(50), user(&tokens, "opaque", NOW)).await.is_err());
+    let asked = async {
+        while server.asked().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        user = user(&tokens, "opaque", NOW) => panic!("{user}"),
+        () = asked => {}
+    }
     assert_eq!(user(&tokens, "opaque", NOW).await, "00u1");
 }
 
@@ -240,6 +248,66 @@ async fn a_signed_token_is_shown_to_its_own_issuer_alone() {
     assert_eq!(user(&tokens, &token("two"), NOW).await, "of two");
     assert_eq!(user(&tokens, &token("three"), NOW).await, "the token's issuer is not known");
     assert_eq!((one.asked().len(), two.asked().len()), (0, 1));
+}
+
+#[tokio::test]
+async fn a_signed_token_that_rules_itself_out_is_shown_to_nobody() {
+    let server = answering(|_| active("00u1", NOW + 600)).await;
+    let tokens = tokens(vec![introspector("one", &server, MINUTE).0]);
+    let forge = Forge::ed25519("a");
+    let claims = |change: Value| {
+        let mut claims = json!({"iss": "one", "sub": "00u1"});
+        change.as_object().unwrap().iter().for_each(|(name, value)| claims[name] = value.clone());
+        claims
+    };
+    let mut passed = Vec::new();
+    for (change, expected) in [
+        (json!({"exp": NOW - 31}), "`exp` has passed"),
+        (json!({"nbf": NOW + 31}), "`nbf` is in the future"),
+        (json!({"iat": NOW + 31}), "`iat` is in the future"),
+        (json!({"aud": "else"}), "none of the issuer's audiences"),
+        (json!({"exp": "soon"}), "`exp` is not a number"),
+        (json!({"cnf": {"jwk": {}}}), "not known here"),
+    ] {
+        let found = user(&tokens, &forge.token(&claims(change)), NOW).await;
+        if !found.contains(expected) {
+            passed.push(format!("{found}, not {expected}"));
+        }
+    }
+    for algorithm in ["none", "HS256", "PS512"] {
+        let token = forge.sign(&json!({"alg": algorithm}).to_string(), claims(json!({})).to_string().as_bytes());
+        let found = user(&tokens, &token, NOW).await;
+        if !found.contains("not in its issuer's list") {
+            passed.push(format!("{algorithm}: {found}"));
+        }
+    }
+    assert_eq!((passed, server.asked().len()), (Vec::new(), 0));
+    let good = forge.token(&claims(json!({"exp": NOW + 600, "nbf": NOW, "aud": ["api"]})));
+    assert_eq!(user(&tokens, &good, NOW).await, "00u1");
+}
+
+#[tokio::test]
+async fn a_signed_token_stays_bound_where_its_issuers_answer_does_not_say_so() {
+    let (mine, other) = (crate::token::forge::hash(b"mine"), crate::token::forge::hash(b"other"));
+    let forge = Forge::ed25519("a");
+    let bound = |to: &str| forge.token(&json!({"iss": "one", "sub": "00u1", "cnf": {"jkt": to}}));
+    let said_of = |answered: Option<String>| {
+        let mut answer = json!({"active": true, "aud": "api", "sub": "00u1", "exp": NOW + 600});
+        answered.into_iter().for_each(|to| answer["cnf"] = json!({"jkt": to}));
+        answer
+    };
+    for (answered, expected) in
+        [(None, "it is no bearer token"), (Some(mine.clone()), "it is no bearer token"), (Some(other), "something else than its issuer says")]
+    {
+        let answer = said_of(answered);
+        let server = answering(move |_| said(&answer)).await;
+        let tokens = tokens(vec![introspector("one", &server, MINUTE).0]);
+        // The second time from memory.
+        for _ in 0..2 {
+            let found = user(&tokens, &bound(&mine), NOW).await;
+            assert!(found.contains(expected), "{found}, not {expected}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -39,12 +39,13 @@ async fn keys_are_fetched_at_the_start_and_refreshed_regularly() {
 #[tokio::test]
 async fn the_last_good_keys_stay_whatever_comes_after_them() {
     let good = key_set(&[Forge::ed25519("a").jwk()]);
+    let other = key_set(&[Forge::ed25519("b").jwk()]);
     let huge = vec![b' '; crate::token::MAX_KEY_SET_BYTES + 1];
     let server = Server::start(move |_, _, count| {
         std::future::ready(match count {
             0 => answer(200, &[], good.clone()),
-            1 => answer(500, &[], "down"),
-            2 => answer(302, &[("location", "/elsewhere")], ""),
+            1 => answer(500, &[], other.clone()),
+            2 => answer(302, &[("location", "/elsewhere")], other.clone()),
             3 => answer(200, &[], huge.clone()),
             4 => answer(200, &[], r#"{"keys":[]}"#),
             5 => answer(200, &[], "<html>"),
@@ -88,9 +89,43 @@ async fn a_storm_of_unknown_keys_asks_once_per_cooldown_and_never_twice_at_once(
         let holder = Arc::clone(&holder);
         storm.spawn(async move { holder.refresh_for_unknown_key().await });
     }
-    assert!(storm.join_all().await.into_iter().all(|looked| looked), "those who waited look again");
+    let looked = storm.join_all().await.into_iter().filter(|looked| *looked).count();
+    assert_eq!(looked, 64, "those who waited look again, and no more wait");
     assert!(!holder.refresh_for_unknown_key().await);
     assert_eq!(server.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn few_wait_for_a_silent_key_server_and_nobody_within_the_cooldown() {
+    let (release, released) = tokio::sync::watch::channel(false);
+    let server = Server::start(move |_, _, count| {
+        let mut released = released.clone();
+        async move {
+            if count == 0 {
+                released.wait_for(|is_so| *is_so).await.unwrap();
+                return answer(500, &[], "");
+            }
+            std::future::pending().await
+        }
+    })
+    .await;
+    let (holder, _) = holder(at(&server), HOUR, HOUR);
+    let mut storm = JoinSet::new();
+    for _ in 0..1000 {
+        let holder = Arc::clone(&holder);
+        storm.spawn(async move { holder.refresh_for_unknown_key().await });
+    }
+    for _ in 0..1000 - 64 {
+        assert!(!storm.join_next().await.unwrap().unwrap(), "one too many looks again");
+    }
+    assert!(storm.try_join_next().is_none(), "the others wait");
+    release.send(true).unwrap();
+    assert!(storm.join_all().await.into_iter().all(|looked| looked));
+    // A regular refresh is under way, at a server that is silent again.
+    let _running = running(&holder);
+    until("asked", || server.asked().len() == 2).await;
+    let told = tokio::time::timeout(Duration::from_secs(1), holder.refresh_for_unknown_key()).await;
+    assert_eq!(told, Ok(false), "within the cooldown nobody waits");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod bound;
 mod introspection;
 mod keys;
+mod outages;
 mod snapshots;
 mod storms;
 mod tokens;

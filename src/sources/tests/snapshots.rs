@@ -2,25 +2,28 @@
 
 use super::*;
 use crate::snapshot::{World, WorldStore};
+use crate::sources::signed_document::{Document, InForce, judge};
 use crate::token::forge::{Forge, key_set};
 use http::header::HeaderValue;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-fn document(revision: u64) -> Vec<u8> {
+pub(super) fn document(revision: u64) -> Vec<u8> {
     format!(r#"{{"schema":"doorward.snapshot/1","revision":{revision},"issuedAt":"2026-11-21T12:00:00Z"}}"#).into_bytes()
 }
 
-fn store() -> Arc<WorldStore> {
+pub(super) fn store() -> Arc<WorldStore> {
     Arc::new(WorldStore::new(World::default()))
 }
 
-fn revision(store: &WorldStore) -> u64 {
+pub(super) fn revision(store: &WorldStore) -> u64 {
     store.load().snapshot.policies.revision()
 }
 
-fn http(server: &Server) -> SnapshotSource {
+pub(super) fn http(server: &Server) -> SnapshotSource {
     SnapshotSource {
         origin: SnapshotOrigin::Http(format!("{}/snapshot", server.url).parse().unwrap()),
         authorization: None,
@@ -34,7 +37,7 @@ fn file(path: &Path, poll: Duration) -> SnapshotSource {
     SnapshotSource { origin: SnapshotOrigin::File(path.to_owned()), authorization: None, keys: None, cache: None, poll }
 }
 
-fn running(source: SnapshotSource, store: &Arc<WorldStore>) -> (JoinSet<()>, Arc<Counts>) {
+pub(super) fn running(source: SnapshotSource, store: &Arc<WorldStore>) -> (JoinSet<()>, Arc<Counts>) {
     let (surroundings, counts) = surroundings();
     let mut tasks = JoinSet::new();
     tasks.spawn(Snapshots::new(source, Arc::clone(store), surroundings).run());
@@ -132,7 +135,8 @@ async fn only_a_signed_document_takes_force_where_keys_are_configured() {
             return std::future::ready(answer(200, &[], keys.clone()));
         }
         let count = given.fetch_add(1, Ordering::Relaxed);
-        let body = document(count);
+        // Each is newer than the one in force: nothing but its signature is wrong.
+        let body = document(count + 1);
         let signature = match count {
             0 => None,
             1 => Some(stranger.detached(&body)),
@@ -151,7 +155,7 @@ async fn only_a_signed_document_takes_force_where_keys_are_configured() {
     let (_running, counts) = running(SnapshotSource { keys, ..http(&server) }, &store);
     until("a signed one came", || revision(&store) > 0).await;
     assert_eq!(counts.all()[..3], ["refused", "refused", "refused"], "unsigned, by a stranger, over something else");
-    assert_eq!(revision(&store), 3);
+    assert_eq!(revision(&store), 4);
 }
 
 #[tokio::test]
@@ -163,14 +167,37 @@ async fn the_last_good_document_is_kept_and_used_at_a_start_without_the_source()
     let (mut task, _) = running(SnapshotSource { cache: cache.clone(), ..http(&server) }, &first);
     until("it is kept", || cache.as_ref().unwrap().exists()).await;
     task.shutdown().await;
+    let written = Timestamp::from_second(NOW - 1000).unwrap();
+    std::fs::File::options().write(true).open(cache.as_ref().unwrap()).unwrap().set_modified(written.into()).unwrap();
     let source = SnapshotSource { cache, ..http(&server) };
     drop(server);
     let second = store();
     let (_running, counts) = running(source, &second);
     until("it is in force", || revision(&second) == 7).await;
     assert_eq!(counts.all()[0], "failed");
-    let confirmed = second.load().snapshot.confirmed_at();
-    assert!(confirmed.is_some_and(|at| at <= now()), "it counts from when it was written");
+    assert_eq!(second.load().snapshot.confirmed_at(), Some(written), "it counts from when it was written");
+}
+
+#[tokio::test]
+async fn a_kept_document_is_held_to_its_signature_too() {
+    let (ours, stranger) = (Forge::ed25519("snapshot"), Forge::ed25519("snapshot"));
+    let keys = key_set(&[ours.jwk()]);
+    let server =
+        Server::start(move |target, _, _| std::future::ready(if target == "/keys" { answer(200, &[], keys.clone()) } else { answer(503, &[], "") })).await;
+    for (signature, expected) in [(None, 0), (Some(stranger.detached(&document(7))), 0), (Some(ours.detached(&document(7))), 7)] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("snapshot");
+        std::fs::write(&path, document(7)).unwrap();
+        if let Some(signature) = &signature {
+            std::fs::write(snapshot_cache::signature_path(&path), signature).unwrap();
+        }
+        let origin = KeyOrigin::Url(format!("{}/keys", server.url).parse().unwrap());
+        let keys = Some(Arc::new(KeyHolder::new("snapshot", origin, Duration::from_secs(3600), Duration::ZERO, surroundings().0)));
+        let store = store();
+        let (_running, counts) = running(SnapshotSource { keys, cache: Some(path), ..http(&server) }, &store);
+        until("tried twice", || counts.of("failed") >= 2).await;
+        assert_eq!(revision(&store), expected, "{signature:?}");
+    }
 }
 
 #[tokio::test]
@@ -205,12 +232,66 @@ async fn a_bad_cache_is_refused_like_a_bad_source() {
 }
 
 #[tokio::test]
+async fn a_304_that_nobody_asked_for_and_a_part_are_no_confirmation() {
+    let server = Server::start(|_, _, count| std::future::ready(if count == 0 { answer(304, &[], "") } else { answer(206, &[], document(1)) })).await;
+    let store = store();
+    let (_running, counts) = running(http(&server), &store);
+    until("tried twice", || counts.all().len() >= 2).await;
+    assert_eq!((counts.of("failed"), store.load().snapshot.confirmed_at()), (counts.all().len(), None));
+}
+
+#[tokio::test]
 async fn a_document_that_is_too_large_is_not_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("snapshot.json");
     // It takes no room on the disk.
     std::fs::File::create(&path).unwrap().set_len(MAX_SNAPSHOT_BYTES as u64 + 1).unwrap();
-    assert!(matches!(crate::sources::snapshot_cache::read(&path).await, Err(SourceError::TooLarge(MAX_SNAPSHOT_BYTES))));
+    let read = async || crate::sources::snapshot_file::SignedFile::new(&path).read().await;
+    assert!(matches!(read().await, Err(SourceError::TooLarge(MAX_SNAPSHOT_BYTES))));
+    std::fs::write(&path, document(1)).unwrap();
+    std::fs::write(snapshot_cache::signature_path(&path), vec![b'a'; MAX_SIGNATURE_BYTES + 1]).unwrap();
+    assert!(matches!(read().await, Err(SourceError::TooLarge(MAX_SIGNATURE_BYTES))));
+}
+
+#[tokio::test]
+async fn a_document_over_http_that_is_too_large_is_not_read_and_the_one_in_force_stays() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/snapshot", listener.local_addr().unwrap());
+    let mut server = JoinSet::new();
+    server.spawn(async move {
+        // What is too large is announced and never comes: who would read it waits.
+        let mut waiting = Vec::new();
+        for count in 0.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+            let (length, body) = if count == 0 { (document(5).len(), document(5)) } else { (MAX_SNAPSHOT_BYTES + 1, document(6)) };
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+            stream.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
+            waiting.push(stream);
+        }
+    });
+    let store = store();
+    let origin = SnapshotOrigin::Http(url.parse().unwrap());
+    let source = SnapshotSource { origin, authorization: None, keys: None, cache: None, poll: Duration::from_millis(100) };
+    let (_running, counts) = running(source, &store);
+    until("a document that is too large", || counts.of("failed") > 0).await;
+    assert_eq!((revision(&store), counts.of("ok")), (5, 1));
+}
+
+#[tokio::test]
+async fn a_document_that_is_wrong_everywhere_is_refused_with_its_first_problems() {
+    let users = vec!["1"; 5000].join(",");
+    let wrong = document(6).strip_suffix(b"}").map(|open| [open, b",\"users\":[", users.as_bytes(), b"]}"].concat()).unwrap();
+    let refused = judge(&signed_document(&wrong), InForce { digest: None, revision: Some(5) }, now()).await.err().unwrap();
+    assert_eq!(refused.to_string(), "it has more than 100 problems");
+    assert!(matches!(&refused, SourceError::Problems(said) if said.len() == 101 && said[100] == "… and 4900 more"), "{refused:?}");
+    let few = document(0);
+    let refused = judge(&signed_document(&few), InForce { digest: None, revision: None }, now()).await.err().unwrap();
+    assert_eq!(refused.to_string(), "it has 1 problems");
+}
+
+fn signed_document(bytes: &[u8]) -> Document {
+    Document { bytes: bytes.to_vec().into(), signature: None }
 }
 
 #[tokio::test]
@@ -230,6 +311,19 @@ async fn a_file_is_taken_again_when_it_changes_whatever_its_revision() {
     assert_eq!(revision(&store), 3);
     std::fs::write(&path, document(8)).unwrap();
     until("a written file", || revision(&store) == 8).await;
+}
+
+#[tokio::test]
+async fn a_pipe_in_a_files_place_is_refused_and_the_file_after_it_is_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("snapshot.json");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let store = store();
+    let (_running, counts) = running(file(&path, Duration::from_millis(50)), &store);
+    until("refused, and again", || counts.of("failed") >= 3).await;
+    std::fs::write(directory.path().join("new"), document(4)).unwrap();
+    std::fs::rename(directory.path().join("new"), &path).unwrap();
+    until("the file", || revision(&store) == 4).await;
 }
 
 #[tokio::test]

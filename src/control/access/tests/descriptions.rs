@@ -59,6 +59,8 @@ fn every_feature_is_in_the_limited_set_of_executing() {
     let resources = wire(controlled(vec!["access-policies-listpolicies".to_owned()]));
     let names: Vec<&str> = resources.as_array().unwrap().iter().map(|resource| resource["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["Policy", "PolicyCollection", "Delegation", "Feature"]);
+    let handed_on: Vec<&str> = resources[2]["actions"].as_array().unwrap().iter().map(|action| action["action"]["activity"].as_str().unwrap()).collect();
+    assert_eq!(handed_on, ["Add", "Update", "Delete", "Any"]);
     let set = &resources[3]["actions"][0]["limitedSet"];
     let action = json!({ "scope": "default", "activity": "Execute", "entity": "Feature" });
     assert_eq!(*set, json!([{ "identifier": { "scope": "Access", "code": "access-policies-listpolicies" }, "actions": [action] }]));

@@ -1,7 +1,8 @@
 //! Every operation, asked for over a socket as clients ask, answers with the status that they read.
 
-use super::super::routes;
+use super::super::{lists, routes};
 use super::*;
+use crate::control::parameters::Parameters;
 use crate::control::plane;
 use crate::observe::clock;
 use axum::Extension;
@@ -137,6 +138,16 @@ async fn what_is_missing_is_404_and_what_is_unreadable_400() {
         assert_eq!(ask(address, method, &format!("/access/api/{target}"), body.as_ref()).await.0, 400, "{method} {target}");
     }
     server.abort();
+}
+
+#[test]
+fn a_sentence_about_a_parameter_ends_once() {
+    for query in ["limit=0", "filter=id.code", "sortBy=a,,b", "page=AAAA"] {
+        let list = lists::List { name: "policies", href: String::new() };
+        let problem = list.page(&Parameters::parse(query).unwrap(), std::iter::empty::<(&str, fn() -> Value)>()).err().unwrap();
+        let said: String = problem.errors().values().flatten().cloned().collect();
+        assert!(said.ends_with('.') && !said.contains(".."), "{said}");
+    }
 }
 
 /// The address of a read at that time.

@@ -89,10 +89,54 @@ fn policies_and_collections_come_and_go() {
 #[test]
 fn what_a_user_is_given_must_be_granted_to_the_caller() {
     let mut draft = with_policies();
-    let caller = caller_with(&[allow_about_policies(&["Add"], "one")]);
+    let caller = caller_with(&[allow_about_policies(&["Add"], "one"), allow_about_policies(&["Add"], "bundle")]);
     assert_eq!(refusal(creation(&mut draft, &caller, request(user_role(&["two"])))), (403, 186));
     creation(&mut draft, &caller, request(user_role(&["one"]))).unwrap();
     assert_eq!(refusal(deletion(&mut draft, &caller, USER)), (403, 186));
+}
+
+#[test]
+fn what_is_not_there_yet_is_asked_by_its_id() {
+    let body = |policies: Value, collections: Value| json!({ "userId": USER, "resource": { "policies": policies, "policyCollections": collections } });
+    let own = body(json!([{ "scope": "futures", "code": "one" }]), json!([{ "scope": "futures", "code": "one" }]));
+    let policy = body(json!([{ "scope": "futures", "code": "two" }]), json!([]));
+    let collection = body(json!([]), json!([{ "scope": "futures", "code": "two" }]));
+    let mut draft = with_policies();
+    let caller = caller_with(&[allow_about_policies(&["Add"], "one")]);
+    for foreign in [&policy, &collection] {
+        assert_eq!(refusal(creation(&mut draft, &caller, request(foreign.clone()))), (403, 186), "{foreign}");
+    }
+    creation(&mut draft, &caller, request(own)).unwrap();
+    for foreign in [policy, collection] {
+        assert_eq!(refusal(replacement(&mut draft, &caller_with(&[allow_about_policies(&["Any"], "one")]), USER, request(foreign))), (403, 186));
+    }
+    let more = |policies: Vec<ScopedId>, collections| Holdings { policies, collections };
+    let future = || vec![ScopedId::new("futures", "two")];
+    assert_eq!(refusal(addition(&mut draft, &caller, USER, more(future(), Vec::new()))), (403, 186));
+    assert_eq!(refusal(addition(&mut draft, &caller, USER, more(Vec::new(), future()))), (403, 186));
+    assert_eq!(refusal(removal(&mut draft, &caller, USER, (Code::PolicyMissing, &ScopedId::new("futures", "one")))), (403, 186), "it is taken away");
+}
+
+#[test]
+fn of_what_is_not_there_yet_it_is_not_known_what_it_will_say() {
+    let portfolios = json!([{ "matchAllSelectorDefinition": { "actions": [{ "scope": "default", "activity": "Any", "entity": "Portfolio" }] } }]);
+    let covering = json!({ "grant": "Allow", "selectors": [{ "policySelectorDefinition": { "restrictionSelectors": portfolios,
+        "actions": [{ "scope": "default", "activity": "Add", "entity": "Delegation" }] } }] });
+    let caller = caller_with(&[covering]);
+    let with = |scope: &str| json!({ "userId": USER, "resource": { "policies": [{ "scope": scope, "code": "one" }] } });
+    creation(&mut with_policies(), &caller, request(with("default"))).unwrap();
+    assert_eq!(refusal(creation(&mut with_policies(), &caller, request(with("futures")))), (403, 186));
+}
+
+#[test]
+fn a_collection_with_nothing_in_it_is_asked_itself() {
+    let with = |code: &str| json!({ "userId": USER, "resource": { "policyCollections": [{ "code": code }] } });
+    let mut draft = with_policies();
+    let caller = caller_with(&[allow_about_policies(&["Add"], "one")]);
+    assert_eq!(refusal(creation(&mut draft, &caller, request(with("bundle")))), (403, 186));
+    let content = json!({ "code": "filled", "policies": [{ "code": "one" }] });
+    collections::creation(&mut draft, &administrator(), request(content)).unwrap();
+    creation(&mut draft, &caller, request(with("filled"))).unwrap();
 }
 
 #[test]
