@@ -265,6 +265,20 @@ fn diff_says_what_access_metadata_opens_and_closes() {
     assert_eq!(diffed(&with("portfolio", "EQ"), &with("Portfolio", "FX")), [closed, closed]);
     assert_eq!(diffed(&none, &with("Portfolio", "FX")), ["0 users gain or lose something\n"; 2]);
     assert_eq!(diffed(&none, &with("Book", "EQ")), ["0 users gain or lose something\n"; 2], "nothing of the user looks at it");
+    // What is only to be made is known to have no metadata, so a Deny that looks at it does not meet it.
+    let action = serde_json::json!([{ "scope": "default", "activity": "Add", "entity": "Portfolio" }]);
+    let guarded = |has_metadata: bool| {
+        let mut document = if has_metadata { with("Portfolio", "EQ") } else { ranked(1, 2, false, &by_desk) };
+        document["roles"][0]["resource"]["policyIdRoleResource"]["policies"] = serde_json::json!([{ "code": "yes" }, { "code": "no" }]);
+        let everything = serde_json::json!({ "matchAllSelectorDefinition": { "actions": action } });
+        let by_desk = serde_json::json!({ "metadataSelectorDefinition": { "expressions": [{ "metadataKey": "D", "operator": "Equals", "textValue": "EQ" }], "actions": action } });
+        document["policies"] = serde_json::json!([{ "id": { "code": "yes" }, "grant": "Allow", "selectors": [everything] }, { "id": { "code": "no" }, "grant": "Deny", "selectors": [by_desk] }]);
+        document
+    };
+    let freed = "u gains Add on Portfolio code=x scope=US\n1 users gain or lose something\n";
+    assert_eq!(diffed(&guarded(true), &guarded(false)), [freed, freed]);
+    let bound = "u loses Add on Portfolio code=x scope=US\n1 users gain or lose something\n";
+    assert_eq!(diffed(&guarded(false), &guarded(true)), [bound, bound]);
     let dated = |mut document: serde_json::Value| {
         let past = serde_json::json!({ "effectiveRange": { "from": "2020-01-01", "to": "2021-01-01" } });
         document["policies"][0]["for"] = serde_json::json!([past]);

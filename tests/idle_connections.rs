@@ -21,8 +21,10 @@ use support::upstream::{Upstream, ok};
 use support::within;
 use support::world::{api_map, snapshot};
 
-/// Fewer than the descriptors that a process has by default.
-const CONNECTIONS: usize = 800;
+/// So many, where a process may have so many descriptors.
+const CONNECTIONS: usize = 10_000;
+/// The descriptors that are for something else.
+const OTHERS: usize = 200;
 /// What an idle connection may cost, in bytes, in a build without optimization: 10,000 are half a
 /// gigabyte, or less than one.
 const OF_HTTP_1: u64 = 48 * 1024;
@@ -41,7 +43,7 @@ impl Program {
         std::fs::write(path("map.yaml"), api_map().to_string()).unwrap();
         std::fs::write(path("snapshot.json"), snapshot().to_string()).unwrap();
         let config = format!(
-            "[proxy]\nlisten = \"127.0.0.1:0\"\nupstream = \"http://{}\"\nworkers = 1\n[proxy.limits]\nheader_read_timeout = \"5m\"\n[admin]\nlisten = []\n\
+            "[proxy]\nlisten = \"127.0.0.1:0\"\nupstream = \"http://{}\"\nworkers = 1\n[proxy.limits]\nheader_read_timeout = \"5m\"\nmax_connections = 11000\n[admin]\nlisten = []\n\
              [api]\nmaps = [\"{}\"]\n[snapshot]\nsource = \"file:{}\"\n[decisions]\nsink = \"none\"\n",
             upstream.address,
             path("map.yaml"),
@@ -84,40 +86,48 @@ impl Drop for Program {
     }
 }
 
-/// The bytes that each of these connections costs, on top of what a few cost.
-fn each(before: u64, after: u64) -> u64 {
-    after.saturating_sub(before) / CONNECTIONS as u64
+/// As many connections as a process may have here, the program like the test.
+fn connections() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    files.split_whitespace().next().unwrap().parse().map_or(CONNECTIONS, |most: usize| CONNECTIONS.min(most - OTHERS))
+}
+
+/// The bytes that each of so many connections costs, on top of what a few cost.
+fn each(count: usize, before: u64, after: u64) -> u64 {
+    after.saturating_sub(before) / count as u64
 }
 
 #[tokio::test]
 async fn an_idle_connection_costs_little() {
     let upstream = Upstream::start(|_| ok("{}")).await;
+    let count = connections();
     let program = Program::start(&upstream).await;
     program.ready().await;
 
     let before = program.resident();
     let mut used = Vec::new();
-    for _ in 0..CONNECTIONS {
+    for _ in 0..count {
         let mut client = Client::connect(program.proxy).await;
         client.send(request("GET", "/free", &format!("x-large: {}\r\n", "x".repeat(4000)))).await;
         assert_eq!(client.answer().await.status, 200);
         used.push(client);
     }
-    let of_http_1 = each(before, program.resident());
+    let of_http_1 = each(count, before, program.resident());
     drop(used);
 
     let program = Program::start(&upstream).await;
     program.ready().await;
     let before = program.resident();
     let mut http2 = Vec::new();
-    for _ in 0..CONNECTIONS {
+    for _ in 0..count {
         let mut client = Frames::connect(program.proxy, &[]).await;
         client.send(get(1, "/free")).await;
         assert_eq!(client.fate(1).await, Fate::Answered(200));
         http2.push(client);
     }
-    let of_http_2 = each(before, program.resident());
-    println!("an idle connection costs {of_http_1} bytes by HTTP/1.1, {of_http_2} by HTTP/2");
+    let of_http_2 = each(count, before, program.resident());
+    println!("one of {count} idle connections costs {of_http_1} bytes by HTTP/1.1, {of_http_2} by HTTP/2");
     assert!(of_http_1 < OF_HTTP_1, "{of_http_1} bytes a connection of HTTP/1.1");
     assert!(of_http_2 < OF_HTTP_2, "{of_http_2} bytes a connection of HTTP/2");
 }

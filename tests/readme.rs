@@ -34,7 +34,7 @@ fn the_lines_to_try_show_what_their_comments_say() {
     let [script] = blocks("bash")[..] else { unreachable!("one block of lines to try") };
     assert!(README.contains("./demo --dir /tmp/doorward-demo"));
     let script = script.replace("/tmp/doorward-demo", directory.path().to_str().unwrap());
-    let output = Command::new("bash").arg("-c").arg(script).output().unwrap();
+    let output = Command::new("bash").arg("-c").arg(script).env("no_proxy", "127.0.0.1").env("LC_ALL", "C").output().unwrap();
     drop(demo);
     let printed = String::from_utf8(output.stdout).unwrap();
     let printed: Vec<&str> = printed.lines().map(str::trim).collect();

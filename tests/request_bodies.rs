@@ -255,6 +255,8 @@ fn literally(body: &Tree) -> Result<u16, Malformed> {
     };
     for (_, item) in items {
         granted &= match item.member("scope")? {
+            // Nobody knows what an upstream makes of brackets where it expects an object.
+            None if matches!(item, Tree::List(list) if !list.is_empty()) => false,
             None | Some(Tree::Null) => true,
             Some(Tree::Text(scope)) => scope == "US",
             Some(_) => false,

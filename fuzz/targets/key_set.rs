@@ -26,7 +26,7 @@ fuzz_target!(|document: &[u8]| {
     let [named, unnamed] = &*TOKENS;
     let accepts = |token: &str| verify_signature(token, &signing::all_algorithms(), &set).is_ok();
     let ours = |key: &&Value| may_be_used(key) && key["x"].as_str() == Some(&signing::encode(signing::public_key()));
-    assert!(!accepts(named) || keys.iter().filter(ours).filter(|key| key["kid"] == "k1").count() == 1, "{value}");
+    assert!(!accepts(named) || keys.iter().filter(ours).filter(|key| key["kid"] == "k1").count() >= 1, "{value}");
     assert!(!accepts(unnamed) || keys.iter().filter(ours).count() >= 1, "{value}");
 });
 

@@ -185,6 +185,14 @@ impl AnswerFilter {
         progress
     }
 
+    /// What is said of an answer that breaks off, if its single item was denied by then: what was done upstream is
+    /// done, and is not said to have failed.
+    #[must_use]
+    pub fn broke_off(&self) -> Option<Stop> {
+        let Body::Items(filter) = &self.body else { return None };
+        filter.denial().map(|denial| self.stop(&denial))
+    }
+
     /// Hands over the answer to `GET target`: the body of a 200, `None` for anything else.
     pub fn supply(&mut self, target: &str, body: Option<&[u8]>) {
         self.fetched.insert(target, body);

@@ -51,7 +51,8 @@ struct Reading<'r, 'a> {
     needs: &'r mut Needs,
     /// The first refusal; nothing is asked behind it.
     refused: Option<Refusal>,
-    /// The item last asked about, if nothing but its id tells it from others.
+    /// The item last asked about, if nothing but its id tells it from others, and whether there is more to ask
+    /// when it comes again: there is not if it was granted, or needs what is now among the needs.
     last: Last,
     last_property: LastProperty,
 }
@@ -92,7 +93,7 @@ impl<'a> Reading<'_, 'a> {
         let parts = rule.id.iter().map(|binding| Ok((binding.part.as_ref(), id_part(self.asker, found, binding)?)));
         let id = parts.collect::<Result<IdParts<'b>, FilterError>>()?;
         let metadata = match &rule.metadata {
-            MetadataSource::Body(pointer) => at(node, pointer)?.map(written_metadata).transpose()?,
+            MetadataSource::Body(pointer) => node.pointer(pointer, NAMES)?.map(written_metadata).transpose()?,
             _ => None,
         };
         let effective = own_date(raw_at(node, rule.dates.effective.as_ref())?, inputs.effective);
@@ -131,7 +132,7 @@ impl<'a> Reading<'_, 'a> {
         let question = EntityQuestion { activity: &self.rule.activity, entity, id, metadata, effective, as_at };
         let asked = asker.ask(&question);
         if is_usual {
-            self.last.remember(&question.id, asked == Asked::Granted);
+            self.last.remember(&question.id, !matches!(asked, Asked::Denied(_)));
         }
         self.answered(entity, &question, asked)
     }
@@ -183,9 +184,13 @@ fn id_part<'a>(asker: &Asker<'a>, found: &Found<'a>, binding: &'a Binding) -> Re
     for source in &binding.sources {
         let text = match source {
             // What is there and no text is no value, and nothing else stands in for it.
-            Source::Item { pointer, .. } => match at(found.node, pointer)?.filter(|node| !node.is_null()) {
-                Some(node) => return Ok(node.as_text()),
-                None => None,
+            Source::Item { pointer, .. } => match found.node.plain_pointer(pointer, NAMES) {
+                // Nor for what brackets hide: there are upstreams that look inside.
+                Err(FilterError::WrongShape { .. }) => return Ok(None),
+                at => match at?.filter(|node| !node.is_null()) {
+                    Some(node) => return Ok(node.as_text()),
+                    None => None,
+                },
             },
             Source::Key => found.key.clone(),
             of_request => asker.inputs.source(of_request).map(Cow::Borrowed),
@@ -195,10 +200,6 @@ fn id_part<'a>(asker: &Asker<'a>, found: &Found<'a>, binding: &'a Binding) -> Re
         }
     }
     Ok(None)
-}
-
-fn at<'a>(node: Node<'a>, pointer: &Pointer) -> Result<Option<Node<'a>>, FilterError> {
-    Ok(node.pointer(pointer, NAMES)?)
 }
 
 fn raw_at<'a>(node: Node<'a>, pointer: Option<&Pointer>) -> Result<Option<&'a [u8]>, FilterError> {
@@ -222,7 +223,13 @@ fn written_metadata(node: Node<'_>) -> Result<Cow<'_, [u8]>, FilterError> {
     for (key, list) in node.members() {
         part(&mut written);
         written.extend_from_slice(serde_json::Value::from(key).to_string().as_bytes());
-        written.extend_from_slice(b":[");
+        written.push(b':');
+        if !list.is_array() {
+            // What is no list stays what it is, and so unknown: an empty one would be known.
+            written.extend_from_slice(list.raw());
+            continue;
+        }
+        written.push(b'[');
         for element in list.elements() {
             part(&mut written);
             write_value(&mut written, element)?;

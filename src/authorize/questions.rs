@@ -209,8 +209,8 @@ fn split_key(key: &str) -> Option<(&str, &str, &str)> {
     Some((parts.next()?, parts.next()?, parts.next()?))
 }
 
-/// A longer part is asked of no upstream: no server takes such a target.
-const LONGEST_PART: usize = 65_536;
+/// A longer part, in bytes, is asked of no upstream: hardly a server takes such a target.
+const LONGEST_PART: usize = 8192;
 
 /// The route with its id parts percent-encoded; `None` when a part is unknown, empty or endless, or would
 /// change the path.

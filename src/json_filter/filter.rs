@@ -123,6 +123,12 @@ impl Filter {
         &self.counts
     }
 
+    /// The denial of a single item, once there is one: the rest of the answer is then waited for only to find out
+    /// whether it could have been filtered.
+    pub fn denial(&self) -> Option<FilterError> {
+        self.denied.as_ref().map(|denial| FilterError::Denied { rule: denial.rule })
+    }
+
     fn poison(&mut self, progress: Result<Progress, FilterError>) -> Result<Progress, FilterError> {
         if progress.is_err() {
             self.phase = Phase::Failed;

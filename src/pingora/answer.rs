@@ -182,7 +182,7 @@ impl Filtered {
     async fn hold(&mut self, door: &Doorward, least: usize) -> Result<(), Obstacle> {
         while !self.is_ended && self.out.len() < least {
             let chunk = self.upstream.session.read_body_bytes().await;
-            let chunk = chunk.map_err(|error| Obstacle::Broken(refusal_of(&error)))?;
+            let chunk = chunk.map_err(|error| self.filter.broke_off().map_or_else(|| Obstacle::Broken(refusal_of(&error)), Obstacle::Stop))?;
             let mut progress = match &chunk {
                 Some(chunk) => self.filter.write(chunk, &mut self.out),
                 None => self.filter.end(&mut self.out),

@@ -39,9 +39,9 @@ pub use context::{ClaimValue, Claims, Context, HeaderSource, HeaderValue, NoHead
 pub use dates::{Dates, Instant, Interval, parse_instant, parse_query_instant};
 pub use decide::{Cause, Decision, NamedCause};
 pub use documents::{
-    AccessMetadata, Action, AsAtEnd, ClaimTest, Condition, DateQuality, DateUnit, ForSpec, Grant, Identifier, IfSpec, MOST_PROBLEMS, MetadataExpression,
-    MetadataOperator, Part, PersonalAccessToken, PointInTime, PolicyCollection, PolicyDocument, PolicyRestriction, Problem, RelativeDate, RelativeTo,
-    Revocations, Role, RoleId, RoleResource, ScopedId, Selector, TextOperator, TextTest, User, UserKind, UserRole, UserStatus, ViaApiOperator, When,
+    AccessMetadata, Action, AsAtEnd, ClaimTest, Condition, DateQuality, DateUnit, ForSpec, Grant, Identifier, IfSpec, MetadataExpression, MetadataOperator,
+    Part, PersonalAccessToken, PointInTime, PolicyCollection, PolicyDocument, PolicyRestriction, Problem, RelativeDate, RelativeTo, Revocations, Role, RoleId,
+    RoleResource, ScopedId, Selector, TextOperator, TextTest, User, UserKind, UserRole, UserStatus, ViaApiOperator, When,
 };
 pub use explain::{CauseExplained, ConditionExplained, DecisionExplained, Explanation, Outcome, PolicyExplained, PolicyVerdict, RoleExplained, Truth, explain};
 pub use metadata::Metadata;

@@ -217,7 +217,7 @@ async fn finish<C: Finish>(guest: &mut Guest<'_>, connection: C, mut leaving: Le
             connection.as_mut().finish();
         }
         // It gets nothing any more, or takes nothing of what it asked for.
-        if leaving.is_stuck(is_told, context) {
+        if leaving.is_stuck(is_told, is_asked, context) {
             return Poll::Ready(None);
         }
         connection.as_mut().poll(context).map(Result::err)

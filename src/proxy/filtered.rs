@@ -108,7 +108,7 @@ impl Filtered {
                         self.phase = Phase::Ending;
                         self.resume(&[])
                     }
-                    Err(cut) => return Poll::Ready(Err(Halt::Cut(cut))),
+                    Err(cut) => return Poll::Ready(Err(self.filter.broke_off().map_or(Halt::Cut(cut), Halt::Stop))),
                 }
             };
             match progress {

@@ -31,20 +31,20 @@ impl Leaving {
     }
 
     /// Whether the client takes nothing of what it asked for; or, once it `is_told`, has nothing more to get
-    /// and does not go.
-    pub(super) fn is_stuck(&mut self, is_told: bool, context: &mut Context<'_>) -> bool {
+    /// and does not go. When all connections are asked to leave it has less time for that.
+    pub(super) fn is_stuck(&mut self, is_told: bool, is_asked: bool, context: &mut Context<'_>) -> bool {
         match self {
             Self::Watched { pace, overdue, .. } => {
                 let takes_nothing = pace.poll(context).is_ready();
-                is_told && (takes_nothing || overdue.has_come(context))
+                is_told && (takes_nothing || overdue.has_come(is_asked, context))
             }
-            Self::Parting { overdue, .. } => is_told && overdue.has_come(context),
+            Self::Parting { overdue, .. } => is_told && overdue.has_come(is_asked, context),
         }
     }
 }
 
-/// The longest time that a connection without calls is given to go.
-const LAST_MOMENTS: Duration = Duration::from_secs(2);
+/// The longest time that a connection without calls is given to go when all are to.
+const LAST_MOMENTS: Duration = Duration::from_secs(4);
 /// Who takes so many bytes in that time is still taking an answer.
 const LEAST_TAKEN: u64 = 1024;
 
@@ -58,6 +58,7 @@ pub(super) struct Overdue {
     written: Written,
     seen: (u64, u64),
     takes_until: Option<Instant>,
+    is_pressed: bool,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
@@ -65,28 +66,32 @@ impl Overdue {
     /// Of a connection with these calls and bytes; `patience` is the time between two requests, and `of_takers`
     /// the time for a client to take an answer's rest.
     pub(super) fn new(pulse: &Rc<Pulse>, written: Written, patience: Duration, of_takers: Duration) -> Self {
-        let (patience, pulse) = (patience.min(LAST_MOMENTS), Rc::clone(pulse));
-        Self { patience, of_takers, pulse, written, seen: (0, 0), takes_until: None, sleep: None }
+        let pulse = Rc::clone(pulse);
+        Self { patience, of_takers, pulse, written, seen: (0, 0), takes_until: None, is_pressed: false, sleep: None }
     }
 
-    fn has_come(&mut self, context: &mut Context<'_>) -> bool {
-        let Some(mut sleep) = self.sleep.take() else {
+    /// `is_pressed`: all connections are to go.
+    fn has_come(&mut self, is_pressed: bool, context: &mut Context<'_>) -> bool {
+        let patience = if is_pressed { self.patience.min(LAST_MOMENTS) } else { self.patience };
+        let Some(mut sleep) = self.sleep.take().filter(|_| is_pressed == self.is_pressed) else {
+            self.is_pressed = is_pressed;
             self.seen = (self.pulse.ended.get(), self.written.bytes());
-            self.sleep = Some(Box::pin(tokio::time::sleep(self.patience)));
-            return self.has_come(context);
+            self.sleep = Some(Box::pin(tokio::time::sleep(patience)));
+            return self.has_come(is_pressed, context);
         };
         while sleep.as_mut().poll(context).is_ready() {
             let now = Instant::now();
             if self.is_idle(now) {
                 return true;
             }
-            sleep.as_mut().reset(now + self.patience);
+            sleep.as_mut().reset(now + patience);
         }
         self.sleep = Some(sleep);
         false
     }
 
-    /// Whether nothing was open or taken since the last look.
+    /// Whether nothing was open or taken since the last look. The kernel takes on more only when a good part of
+    /// what it has is gone, so a slow client may take nothing for a while and have more to get.
     fn is_idle(&mut self, now: Instant) -> bool {
         let (ended, written) = (self.pulse.ended.get(), self.written.bytes());
         let (before, written_before) = std::mem::replace(&mut self.seen, (ended, written));
@@ -95,7 +100,8 @@ impl Overdue {
             return false;
         }
         let until = *self.takes_until.get_or_insert(now + self.of_takers);
-        written.saturating_sub(written_before) < LEAST_TAKEN || now >= until
+        let is_taking = self.written.is_blocked() || written.saturating_sub(written_before) >= LEAST_TAKEN;
+        !is_taking || now >= until
     }
 }
 
@@ -185,5 +191,41 @@ impl Idle {
             sleep.as_mut().reset(Instant::now() + patience);
         }
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use std::task::Poll;
+    use tokio::time::pause;
+
+    const HEAD: Duration = Duration::from_secs(10);
+    const TAKERS: Duration = Duration::from_secs(60);
+
+    /// After how many whole seconds a connection is not waited for.
+    async fn waited(written: &Written, is_pressed: bool) -> u64 {
+        let mut overdue = Overdue::new(&Rc::default(), written.clone(), HEAD, TAKERS);
+        let began = Instant::now();
+        poll_fn(|context| if overdue.has_come(is_pressed, context) { Poll::Ready(()) } else { Poll::Pending }).await;
+        began.elapsed().as_secs()
+    }
+
+    #[tokio::test]
+    async fn who_has_nothing_to_get_is_pressed_when_all_are_to_go() {
+        pause();
+        assert_eq!(waited(&Written::default(), true).await, LAST_MOMENTS.as_secs());
+        assert_eq!(waited(&Written::default(), false).await, HEAD.as_secs());
+    }
+
+    #[tokio::test]
+    async fn who_takes_what_is_there_only_now_and_then_has_the_time_of_those_who_take() {
+        pause();
+        let written = Written::default();
+        written.note(&Poll::Pending);
+        assert_eq!(waited(&written, true).await, (LAST_MOMENTS + TAKERS).as_secs());
+        written.note(&Poll::Ready(Ok(1)));
+        assert_eq!(waited(&written, true).await, LAST_MOMENTS.as_secs());
     }
 }

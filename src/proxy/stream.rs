@@ -29,18 +29,33 @@ pub(super) struct ClientStream<S> {
     patience: Patience,
 }
 
-/// How many bytes a client was sent, for who watches its connection; clones share it.
+/// What a client was sent, for who watches its connection; clones share it.
 #[derive(Clone, Default)]
-pub(super) struct Written(Arc<AtomicU64>);
+pub(super) struct Written(Arc<Sent>);
+
+#[derive(Default)]
+struct Sent {
+    bytes: AtomicU64,
+    /// Whether more is there than the client takes at the moment.
+    is_blocked: AtomicBool,
+}
 
 impl Written {
     /// So many up to now.
     pub(super) fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.bytes.load(Ordering::Relaxed)
     }
 
-    fn add(&self, count: usize) {
-        self.0.fetch_add(count as u64, Ordering::Relaxed);
+    /// Whether something waits to be written.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.0.is_blocked.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note(&self, written: &Poll<io::Result<usize>>) {
+        self.0.is_blocked.store(written.is_pending(), Ordering::Relaxed);
+        if let Poll::Ready(Ok(count)) = written {
+            self.0.bytes.fetch_add(*count as u64, Ordering::Relaxed);
+        }
     }
 }
 
@@ -72,9 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientStream<S> {
 
     /// What came of writing bytes.
     fn sent(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(count)) = &written {
-            self.written.add(*count);
-        }
+        self.written.note(&written);
         self.taken(context, written)
     }
 

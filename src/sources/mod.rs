@@ -29,7 +29,6 @@ pub use snapshots::{MAX_SNAPSHOT_BYTES, SnapshotOrigin, SnapshotSource, Snapshot
 pub use tokens::{Tokens, Wanted};
 
 use crate::http_client::{HttpClient, HttpError};
-use crate::policy::MOST_PROBLEMS;
 use crate::token::TokenError;
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -114,17 +113,12 @@ pub enum SourceError {
         /// The revision in force.
         in_force: u64,
     },
-    /// It was understood and has problems: one `path: message` each.
-    #[error("it has {} problems", count(.0))]
+    /// It was understood and has problems: one `path: message` each, or the last for all that are too many.
+    #[error("it has {} problems", .0.len())]
     Problems(Vec<String>),
     /// The work on it broke off.
     #[error("the work on it broke off")]
     Broken,
-}
-
-/// How many problems there are; of many only the first are at hand.
-fn count(problems: &[String]) -> String {
-    if problems.len() > MOST_PROBLEMS { format!("more than {MOST_PROBLEMS}") } else { problems.len().to_string() }
 }
 
 impl SourceError {

@@ -7,7 +7,6 @@ use super::snapshot_cache::{Kept, SnapshotCache};
 use super::snapshot_file::{FileWatch, SignedFile};
 use super::snapshot_http::{Fetched, fetch};
 use super::{KeyHolder, SourceError, Surroundings};
-use crate::policy::MOST_PROBLEMS;
 use crate::snapshot::WorldStore;
 use bytes::Bytes;
 use http::Uri;
@@ -247,9 +246,7 @@ fn report(error: &SourceError, origin: &str) {
     for problem in problems.iter().take(PROBLEMS_LOGGED) {
         tracing::error!(problem = ?problem, "refused snapshot");
     }
-    if let Some(rest) = problems.get(MOST_PROBLEMS) {
-        tracing::error!(more = MOST_PROBLEMS - PROBLEMS_LOGGED, rest = ?rest, "refused snapshot: more problems");
-    } else if problems.len() > PROBLEMS_LOGGED {
+    if problems.len() > PROBLEMS_LOGGED {
         tracing::error!(more = problems.len() - PROBLEMS_LOGGED, "refused snapshot: more problems");
     }
 }

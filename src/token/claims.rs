@@ -178,9 +178,9 @@ fn date(members: &Members<'_>, name: &str) -> Result<Option<Timestamp>, TokenErr
         return Ok(Some(Timestamp::from_second(seconds.into()).unwrap_or(Timestamp::MAX)));
     }
     let seconds: f64 = serde_json::from_str(value.get()).map_err(|_| TokenError::claim(name, "is not a number"))?;
-    // As a float the next greater number is the limit itself.
-    let is_beyond = value.get().parse::<i64>().is_ok_and(|seconds| seconds.unsigned_abs() > 1 << 53);
-    if is_beyond || !(-LARGEST_DATE..=LARGEST_DATE).contains(&seconds) {
+    // As a float the limit may have been a greater number; as whole seconds it is exact.
+    let is_within = value.get().parse::<i64>().map_or(seconds.abs() < LARGEST_DATE, |whole| whole.unsigned_abs() <= 1 << 53);
+    if !is_within {
         return Err(TokenError::claim(name, "is not a date"));
     }
     let saturated = if seconds < 0.0 { Timestamp::MIN } else { Timestamp::MAX };

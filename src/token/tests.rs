@@ -255,6 +255,7 @@ fn times_are_measured_against_now_with_the_skew() {
         (json!({"iat": NOW + 31}), false),
         (json!({"iat": 0, "exp": 9_007_199_254_740_992_i64}), false),
         (json!({"exp": 9_007_199_254_740_994_i64}), false),
+        (serde_json::from_str(r#"{"nbf": -9007199254740993.0}"#).unwrap(), false),
         (json!({"exp": 1e300}), false),
         (json!({"nbf": -1e300}), false),
         (json!({"nbf": -9_007_199_254_740_992_i64}), true),

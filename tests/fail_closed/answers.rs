@@ -141,6 +141,18 @@ async fn the_result_of_a_write_that_may_not_be_seen_is_an_empty_object() {
 }
 
 #[tokio::test]
+async fn an_item_that_was_denied_stays_denied_when_its_answer_breaks_off() {
+    let upstream = Upstream::start(|_| Reply::Close(format!("HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{}", &SECRET[..SECRET.len() - 1]).into())).await;
+    let door = Doorward::before(&upstream);
+    let read = ask(&door, request("GET", "/api/held", "")).await;
+    assert_eq!((read.status, read.problem().as_str()), (403, "AccessDenied"));
+    // The write is done: who is told that it failed does it again.
+    let head = request("PUT", "/api/portfolios", &format!("content-length: {}\r\n", SHOWN.len()));
+    let written = ask(&door, head + SHOWN).await;
+    assert_eq!((written.status, written.text()), (200, "{}"));
+}
+
+#[tokio::test]
 async fn an_error_of_the_upstream_names_nothing_hidden() {
     for (body, shown) in [
         ("{\"title\":\"not found\",\"secret\":1,\"detail\":\"d\"}", "{\"title\":\"not found\",\"detail\":\"d\"}"),

@@ -56,7 +56,7 @@ pub(crate) fn after(section: &'static str, what: &'static str, before: Vec<u8>, 
 /// at the door.
 const LEFT_OUT: &[&str] = &["a pseudo header among the trailers"];
 /// For a case; none but a failing one waits for anything.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(15);
 const LAST_WORD: [u8; 8] = *b"lastword";
 
 async fn run(door: &Doorward, case: &Case) -> Result<(), String> {

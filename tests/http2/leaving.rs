@@ -92,7 +92,7 @@ async fn who_takes_the_rest_of_an_answer_slowly_is_not_cut() {
     // More than lies between, and no more than one chunk, which is handed over at once.
     let body = "x".repeat(60_000);
     let upstream = Upstream::start(move |_| Reply::Bytes(whole(&body))).await;
-    let door = Doorward::planned(&[upstream.address], |plan| plan.settings.limits.header_read_timeout = BRIEF);
+    let door = Doorward::planned(&[upstream.address], |plan| plan.settings.limits.header_read_timeout = 3 * BRIEF);
     let mut client = Frames::connect(door.address, &[(4, 10_000)]).await;
     client.send(get(1, "/free")).await;
     let mut taken = 0;

@@ -44,7 +44,7 @@ impl Crowd {
             load.next_phase();
         }
         for load in &self.loads {
-            load.hear(200, |_| true).await;
+            load.hear(50, |_| true).await;
         }
     }
 

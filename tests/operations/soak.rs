@@ -135,6 +135,7 @@ async fn under_load_and_with_policies_that_change_nothing_fails_and_memory_is_fl
     }
     let heard = askers.stop().await;
     let largest = |samples: &[f64]| samples.iter().copied().fold(0.0, f64::max);
+    assert!(memory.len() >= 4, "only {} revisions in all that time", memory.len());
     let quarter = memory.len() / 4;
     let (early, late) = (largest(&memory[quarter..2 * quarter]), largest(&memory[3 * quarter..]));
     let (rate, total) = (most as f64 / trial.as_secs_f64(), heard.values().sum::<u64>());

@@ -191,7 +191,7 @@ async fn an_answer_of_an_http_1_0_upstream_is_of_our_own_version_and_a_cut_one_l
         false => Reply::When(old(&list.as_bytes()[..list.len() / 2]), Arc::clone(&never), vec![]),
     })
     .await;
-    let door = Doorward::planned(&[upstream.address], |plan| plan.settings.limits.upstream_read_timeout = Duration::from_millis(300));
+    let door = Doorward::planned(&[upstream.address], |plan| plan.settings.limits.upstream_read_timeout = Duration::from_secs(2));
     let whole = Client::connect(door.address).await.get("/api/portfolios?whole").await;
     assert!(whole.head.starts_with("HTTP/1.1 200") && whole.is_whole && whole.text() == visible_portfolios(4000), "{}", whole.head);
     for target in ["/api/portfolios", "/free"] {

@@ -70,13 +70,20 @@ impl Thing<'_> {
 
     fn granted(&self, subject: &Subject<'_>, metadata: Option<&Metadata>, (application, activity): (&str, &str), now: Timestamp) -> bool {
         let dates = Dates::Between(Interval::at(now));
+        let none = Metadata::default();
+        let known = match metadata {
+            Some(metadata) => MetadataOf::Known(metadata),
+            // What is only to be made has none (semantics §9).
+            None if activity.eq_ignore_ascii_case("Add") => MetadataOf::Known(&none),
+            None => MetadataOf::Unknown,
+        };
         let question = Question {
             application,
             action_scope: "default",
             activity,
             entity: self.entity,
             id: &self.id,
-            metadata: metadata.map_or(MetadataOf::Unknown, MetadataOf::Known),
+            metadata: known,
             effective: dates,
             as_at: dates,
             policy: None,

@@ -23,7 +23,7 @@ pub(super) use id::{ADMINISTRATOR_CODE, ADMINISTRATOR_SCOPE, DEFAULT_SCOPE};
 pub use id::{RoleId, ScopedId};
 pub use if_spec::{ClaimTest, IfSpec, TextOperator, TextTest, ViaApiOperator};
 pub use policy::{Grant, PolicyCollection, PolicyDocument, When};
-pub use problems::{MOST_PROBLEMS, Problem};
+pub use problems::Problem;
 pub use role::{Role, RoleResource, UserRole};
 pub use selector::{Action, Condition, Identifier, MetadataExpression, MetadataOperator, Part, PolicyRestriction, Selector};
 pub(super) use snapshot::Documents;

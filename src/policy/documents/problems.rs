@@ -3,9 +3,9 @@
 use super::super::OneLine;
 use std::fmt::{self, Write as _};
 
-/// So many problems of a document are said; those behind them are counted. Whoever writes a document that is
-/// wrong everywhere decides over our time and memory otherwise.
-pub const MOST_PROBLEMS: usize = 100;
+/// So much memory, in bytes, may the problems of a document take, some ten thousand of them; those behind are
+/// counted. Whoever writes a document that is wrong everywhere decides over our time and memory otherwise.
+const MOST: usize = 1 << 20;
 /// Bytes of a path or of a message; a document may hold names as long as itself.
 const LONGEST: usize = 2000;
 
@@ -19,13 +19,54 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(place: Place<'_>, message: &str) -> Self {
+    fn new(place: Place<'_>, message: &str) -> Self {
         Self { path: shortened(place), message: shortened(message) }
     }
 
-    /// What stands for the problems that are not said one by one.
-    pub(super) fn more(count: usize) -> Self {
-        Self { path: String::new(), message: format!("… and {count} more") }
+    /// What stands for the problems that are not said one by one. What refers to what is not looked at any more
+    /// then, so there may be others.
+    fn more(count: usize) -> Self {
+        Self { path: String::new(), message: format!("… and at least {count} more") }
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.path.len() + self.message.len()
+    }
+}
+
+/// The problems of a document: the first of them, and how many are behind those.
+#[derive(Default)]
+pub(super) struct Problems {
+    said: Vec<Problem>,
+    bytes: usize,
+    unsaid: usize,
+}
+
+impl Problems {
+    pub(super) fn add(&mut self, place: Place<'_>, message: &str) {
+        if self.unsaid == 0 {
+            let problem = Problem::new(place, message);
+            self.bytes += problem.bytes();
+            if self.bytes <= MOST {
+                return self.said.push(problem);
+            }
+        }
+        self.unsaid += 1;
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.said.is_empty()
+    }
+
+    /// Whether more was found than is said.
+    pub(super) const fn is_full(&self) -> bool {
+        self.unsaid > 0
+    }
+
+    /// Those that are said; a last one stands for the others.
+    pub(super) fn into_said(mut self) -> Vec<Problem> {
+        self.said.extend((self.unsaid > 0).then(|| Problem::more(self.unsaid)));
+        self.said
     }
 }
 

@@ -1,32 +1,24 @@
 //! A strict walk over JSON: key paths, every duplicate member, null as absent.
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::dates::{Instant, parse_instant};
 use super::json::Node;
-use super::problems::{MOST_PROBLEMS, Place, Problem};
+use super::problems::{Place, Problem, Problems};
 
 /// The problems found so far, and words that occur again and again, kept once.
 #[derive(Default)]
 pub(super) struct Findings {
-    /// The first of them.
-    problems: RefCell<Vec<Problem>>,
-    /// How many were found behind those.
-    more: Cell<usize>,
+    problems: RefCell<Problems>,
     words: RefCell<HashSet<Arc<str>, foldhash::fast::FixedState>>,
 }
 
 impl Findings {
     pub(super) fn report(&self, place: Place<'_>, message: impl AsRef<str>) {
-        let mut problems = self.problems.borrow_mut();
-        if problems.len() < MOST_PROBLEMS {
-            problems.push(Problem::new(place, message.as_ref()));
-        } else {
-            self.more.set(self.more.get() + 1);
-        }
+        self.problems.borrow_mut().add(place, message.as_ref());
     }
 
     pub(super) fn is_clean(&self) -> bool {
@@ -35,14 +27,12 @@ impl Findings {
 
     /// Whether more was found than is said: then nothing of the document is worth keeping.
     pub(super) fn is_full(&self) -> bool {
-        self.more.get() > 0
+        self.problems.borrow().is_full()
     }
 
     /// The first problems; a last one stands for those that are not said.
     pub(super) fn into_problems(self) -> Vec<Problem> {
-        let mut problems = self.problems.into_inner();
-        problems.extend(Some(self.more.get()).filter(|more| *more > 0).map(Problem::more));
-        problems
+        self.problems.into_inner().into_said()
     }
 
     pub(super) fn word(&self, text: &str) -> Arc<str> {

@@ -280,11 +280,11 @@ async fn a_document_over_http_that_is_too_large_is_not_read_and_the_one_in_force
 
 #[tokio::test]
 async fn a_document_that_is_wrong_everywhere_is_refused_with_its_first_problems() {
-    let users = vec!["1"; 5000].join(",");
+    let users = vec!["1"; 50_000].join(",");
     let wrong = document(6).strip_suffix(b"}").map(|open| [open, b",\"users\":[", users.as_bytes(), b"]}"].concat()).unwrap();
     let refused = judge(&signed_document(&wrong), InForce { digest: None, revision: Some(5) }, now()).await.err().unwrap();
-    assert_eq!(refused.to_string(), "it has more than 100 problems");
-    assert!(matches!(&refused, SourceError::Problems(said) if said.len() == 101 && said[100] == "… and 4900 more"), "{refused:?}");
+    let SourceError::Problems(said) = refused else { panic!("{refused}") };
+    assert_eq!(said[said.len() - 1], format!("… and at least {} more", 50_000 + 1 - said.len()));
     let few = document(0);
     let refused = judge(&signed_document(&few), InForce { digest: None, revision: None }, now()).await.err().unwrap();
     assert_eq!(refused.to_string(), "it has 1 problems");
