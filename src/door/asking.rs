@@ -2,11 +2,14 @@
 //! is one. Nothing goes upstream before.
 
 use super::Wiring;
+use super::aside::{Judged, LONG_BODY};
+use super::kept::Kept;
 use super::metadata::MetadataAnswers;
 use crate::authorize::{Admission, Call, DecisionId, Door, Identity, Need, Record, Refusal, RefusalName, Step, UpstreamMetadata, Verdict, authorize};
 use crate::observe::clock;
 use crate::snapshot::World;
 use crate::sources::{Channel, Circumstances, Presented};
+use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
 use std::future::Future;
@@ -51,7 +54,7 @@ impl<'a> Arrival<'a> {
 /// What a door can bring when a verdict needs it.
 pub trait Supplies {
     /// The whole body of the request, once it was read.
-    fn body(&self) -> Option<&[u8]>;
+    fn body(&self) -> Option<&Bytes>;
 
     /// Reads the body whole, of at most `limit` bytes; afterwards `body` gives it.
     ///
@@ -79,20 +82,10 @@ pub async fn ask(wiring: &Wiring, arrival: &Arrival<'_>, supplies: &mut impl Sup
     let mut metadata = UpstreamMetadata::default();
     let mut deciding = Duration::ZERO;
     for _ in 0..ROUNDS {
-        let call = Call {
-            door: arrival.door,
-            decision_id: arrival.decision_id,
-            method: arrival.method,
-            target: arrival.target,
-            headers: arrival.headers,
-            authority: arrival.authority,
-            identity: &identity,
-            body: supplies.body(),
-            metadata: &metadata,
+        let Some((step, known, time)) = judge(wiring, arrival, &identity, supplies.body(), metadata).await else {
+            return Asked { verdict: Err(undecided("judging the call broke off")), record: None, deciding };
         };
-        let before = clock::monotonic();
-        let step = authorize(arrival.world, &call, arrival.now);
-        let time = before.elapsed();
+        metadata = known;
         wiring.metrics.decision.observe(time.as_secs_f64());
         deciding += time;
         match step {
@@ -117,12 +110,36 @@ pub async fn ask(wiring: &Wiring, arrival: &Arrival<'_>, supplies: &mut impl Sup
             }
         }
     }
-    let refusal = Refusal::new(RefusalName::AccessDenied, "Access is denied.", "the call could not be decided");
-    Asked { verdict: Err(refusal), record: None, deciding }
+    Asked { verdict: Err(undecided("the call could not be decided")), record: None, deciding }
+}
+
+fn undecided(reason: &str) -> Refusal {
+    Refusal::new(RefusalName::AccessDenied, "Access is denied.", reason)
+}
+
+/// The verdict on what is known so far, or what it needs.
+async fn judge(wiring: &Wiring, arrival: &Arrival<'_>, identity: &Identity, body: Option<&Bytes>, metadata: UpstreamMetadata) -> Option<Judged> {
+    if body.is_some_and(|body| body.len() > LONG_BODY) {
+        return wiring.aside.judge(Kept::of(arrival, identity, body.cloned(), metadata)).await;
+    }
+    let call = Call {
+        door: arrival.door,
+        decision_id: arrival.decision_id,
+        method: arrival.method,
+        target: arrival.target,
+        headers: arrival.headers,
+        authority: arrival.authority,
+        identity,
+        body: body.map(Bytes::as_ref),
+        metadata: &metadata,
+    };
+    let before = clock::monotonic();
+    let step = authorize(arrival.world, &call, arrival.now);
+    Some((step, metadata, before.elapsed()))
 }
 
 /// Leaves a decided call to the candidate, where there is one.
-fn note(wiring: &Wiring, arrival: &Arrival<'_>, identity: &Identity, body: Option<&[u8]>, metadata: UpstreamMetadata) {
+fn note(wiring: &Wiring, arrival: &Arrival<'_>, identity: &Identity, body: Option<&Bytes>, metadata: UpstreamMetadata) {
     if let Some(shadow) = &wiring.shadow {
         shadow.note(arrival, identity, body, metadata);
     }

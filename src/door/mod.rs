@@ -2,11 +2,13 @@
 //! needs first, how a refusal reads, and the one place where a call is counted and recorded. It
 //! speaks no protocol and decides nothing.
 
+mod aside;
 mod asking;
 mod ending;
 pub mod framing;
 mod health;
 mod ids;
+mod kept;
 mod listeners;
 mod metadata;
 mod metadata_cache;
@@ -17,6 +19,7 @@ mod shadow;
 mod sockets;
 mod tls;
 
+pub use aside::Aside;
 pub use asking::{Arrival, Asked, Supplies, ask};
 pub use ending::Ending;
 pub use health::{Health, HealthSettings, Probed};
@@ -50,6 +53,8 @@ pub struct Wiring {
     pub log: Arc<DecisionLog>,
     /// The time that calls are judged by.
     pub clock: WallClock,
+    /// Where calls with a long body are judged.
+    pub aside: Aside,
     /// A candidate that the same calls are looked at by, once more.
     pub shadow: Option<Arc<Shadow>>,
 }

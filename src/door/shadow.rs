@@ -3,12 +3,11 @@
 //! keep up it looks at fewer calls.
 
 use super::asking::Arrival;
-use crate::authorize::{Call, DecisionId, Difference, Door, Identity, UpstreamMetadata, authorize};
+use super::kept::Kept;
+use crate::authorize::{Difference, Identity, UpstreamMetadata};
 use crate::observe::Metrics;
 use crate::snapshot::{Settings, World, WorldStore};
 use bytes::Bytes;
-use http::HeaderMap;
-use jiff::Timestamp;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -22,23 +21,7 @@ const LONGEST_BODY: usize = 64 * 1024;
 pub struct Shadow {
     candidate: Arc<WorldStore>,
     metrics: Arc<Metrics>,
-    queue: SyncSender<Seen>,
-}
-
-/// A call that was decided, with all that it was decided by.
-#[derive(Debug)]
-struct Seen {
-    world: Arc<World>,
-    door: Door,
-    decision_id: DecisionId,
-    now: Timestamp,
-    method: Box<str>,
-    target: Box<str>,
-    headers: HeaderMap,
-    authority: Option<Box<str>>,
-    identity: Identity,
-    body: Option<Bytes>,
-    metadata: UpstreamMetadata,
+    queue: SyncSender<Kept>,
 }
 
 impl Shadow {
@@ -54,24 +37,12 @@ impl Shadow {
     }
 
     /// Notes a call that was just decided, for a second look.
-    pub(super) fn note(&self, arrival: &Arrival<'_>, identity: &Identity, body: Option<&[u8]>, metadata: UpstreamMetadata) {
+    pub(super) fn note(&self, arrival: &Arrival<'_>, identity: &Identity, body: Option<&Bytes>, metadata: UpstreamMetadata) {
         if self.candidate.load().snapshot.policies.revision() == 0 {
             return;
         }
         let is_short = body.is_none_or(|body| body.len() <= LONGEST_BODY);
-        let seen = Seen {
-            world: Arc::clone(arrival.world),
-            door: arrival.door,
-            decision_id: arrival.decision_id,
-            now: arrival.now,
-            method: arrival.method.into(),
-            target: arrival.target.into(),
-            headers: arrival.headers.clone(),
-            authority: arrival.authority.map(Into::into),
-            identity: identity.clone(),
-            body: body.filter(|_| is_short).map(Bytes::copy_from_slice),
-            metadata,
-        };
+        let seen = Kept::of(arrival, identity, body.filter(|_| is_short).cloned(), metadata);
         if !is_short || self.queue.try_send(seen).is_err() {
             self.metrics.shadow(Difference::Undecided);
         }
@@ -81,13 +52,13 @@ impl Shadow {
 struct Looking {
     candidate: Arc<WorldStore>,
     metrics: Arc<Metrics>,
-    seen: Receiver<Seen>,
+    seen: Receiver<Kept>,
 }
 
 impl Looking {
     fn run(self) {
         for seen in self.seen {
-            let (difference, revision) = seen.compare(&self.candidate.load());
+            let (difference, revision) = compare(&seen, &self.candidate.load());
             self.metrics.shadow(difference);
             if difference != Difference::None {
                 let (id, path) = (seen.decision_id, seen.target.split('?').next().unwrap_or_default());
@@ -97,25 +68,12 @@ impl Looking {
     }
 }
 
-impl Seen {
-    /// In what the candidate differs, and its revision.
-    fn compare(&self, candidate: &World) -> (Difference, u64) {
-        // Both as if they were enforced, and neither too old: only the policies are compared.
-        let settings = Arc::new(Settings { observe_only: false, max_staleness: None, ..Settings::clone(&self.world.settings) });
-        let enforcing =
-            |world: &World| Arc::new(World { snapshot: Arc::clone(&world.snapshot), maps: Arc::clone(&self.world.maps), settings: Arc::clone(&settings) });
-        let call = Call {
-            door: self.door,
-            decision_id: self.decision_id,
-            method: &self.method,
-            target: &self.target,
-            headers: &self.headers,
-            authority: self.authority.as_deref(),
-            identity: &self.identity,
-            body: self.body.as_deref(),
-            metadata: &self.metadata,
-        };
-        let by = |world: &World| authorize(&enforcing(world), &call, self.now);
-        (Difference::between(&by(&self.world), &by(candidate)), candidate.snapshot.policies.revision())
-    }
+/// In what the candidate differs, and its revision.
+fn compare(seen: &Kept, candidate: &World) -> (Difference, u64) {
+    // Both as if they were enforced, and neither too old: only the policies are compared.
+    let settings = Arc::new(Settings { observe_only: false, max_staleness: None, ..Settings::clone(&seen.world.settings) });
+    let enforcing =
+        |world: &World| Arc::new(World { snapshot: Arc::clone(&world.snapshot), maps: Arc::clone(&seen.world.maps), settings: Arc::clone(&settings) });
+    let by = |world: &World| seen.judged_by(&enforcing(world));
+    (Difference::between(&by(&seen.world), &by(candidate)), candidate.snapshot.policies.revision())
 }

@@ -45,7 +45,7 @@ pub struct Limits {
     pub request_body_timeout: Duration,
     /// Connections of Envoys at once, over all threads.
     pub max_connections: usize,
-    /// Calls at work at once, over all threads, of each service alike.
+    /// Calls at work at once, of both services together, over all threads.
     pub max_in_flight: usize,
 }
 

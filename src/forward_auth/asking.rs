@@ -18,8 +18,8 @@ use tokio::time::timeout;
 /// The feature that AuthZEN's callers must hold (interfaces §10).
 const EVALUATE: [(&str, &str); 2] = [("scope", "Access"), ("code", "access-evaluate")];
 
-/// Brackets that may be open at once in a question.
-const DEPTH: usize = 64;
+/// Brackets that may be open at once in a question; what is in them is read over once for each.
+const DEPTH: usize = 32;
 
 /// The user that asks.
 ///

@@ -8,6 +8,7 @@ use crate::door::{Arrival, Ending, MetadataAnswers, Supplies, ask};
 use crate::observe::Outcome;
 use crate::snapshot::World;
 use crate::sources::Channel;
+use bytes::Bytes;
 use http::StatusCode;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderValue, UPGRADE};
 use std::sync::Arc;
@@ -77,16 +78,16 @@ struct HeadAlone<'a> {
     world: &'a World,
     original: &'a Original,
     /// An empty body, once one was asked for: the rest of the verdict is wanted for the record.
-    body: Option<&'static [u8]>,
+    body: Option<Bytes>,
 }
 
 impl Supplies for HeadAlone<'_> {
-    fn body(&self) -> Option<&[u8]> {
-        self.body
+    fn body(&self) -> Option<&Bytes> {
+        self.body.as_ref()
     }
 
     async fn read_body(&mut self, _: usize) -> Result<(), Refusal> {
-        self.body = Some(&[]);
+        self.body = Some(Bytes::new());
         Ok(())
     }
 

@@ -20,7 +20,7 @@ pub use settings::unavailable;
 use crate::admin::{self, Admin, Listening};
 use crate::api_map::{ApiMap, MapProblem};
 use crate::config::{Config, Process, ServiceManager};
-use crate::door::{self, ListenError, Metadata, ServerTls, Serving, Sockets, TlsError, Wiring};
+use crate::door::{self, Aside, ListenError, Metadata, ServerTls, Serving, Sockets, TlsError, Wiring};
 use crate::envoy::{Envoy, EnvoyError};
 use crate::forward_auth;
 use crate::observe::clock::WallClock;
@@ -231,7 +231,15 @@ impl Gateway {
         }
         let shadow = sources::start_candidate(&config, &metrics, &mut tasks)?;
         let tokens = Arc::new(Tokens::new(Arc::clone(&keys), Arc::clone(&metrics) as _));
-        let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: WallClock::default(), shadow };
+        let wiring = Wiring {
+            world: Arc::clone(&world),
+            tokens,
+            metrics: Arc::clone(&metrics),
+            log,
+            clock: WallClock::default(),
+            aside: Aside::default(),
+            shadow,
+        };
         let mut admin = Admin {
             world,
             metrics,

@@ -158,7 +158,7 @@ impl Filter {
         let rest = input.get(joined..).unwrap_or_default();
         let whole = Whole::of(rest, &mut self.split);
         let letters = rest.get(..whole.len).unwrap_or_default();
-        if let Some(fed) = self.feed(letters, judge, out)? {
+        if let Some(fed) = self.feed(letters, self.total, judge, out)? {
             self.split.clear();
             self.total += fed as u64;
             return Ok(Progress::Waiting { consumed: joined + fed });
@@ -187,7 +187,8 @@ impl Filter {
             Joined::Whole(letter, taken) => {
                 let letter = letter.get(..self.split.len() + taken).unwrap_or_default();
                 // A judge waits before a character of several bytes or not at all.
-                if self.feed(letter, judge, out)?.is_some() {
+                let at = self.total - self.split.len() as u64;
+                if self.feed(letter, at, judge, out)?.is_some() {
                     return Ok(ControlFlow::Break(Progress::Waiting { consumed: 0 }));
                 }
                 taken
@@ -204,7 +205,7 @@ impl Filter {
 
     /// Asks again what waits; nothing new is taken.
     fn waiting(&mut self, judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Option<Progress>, FilterError> {
-        Ok(self.feed(&[], judge, out)?.map(|_| Progress::Waiting { consumed: 0 }))
+        Ok(self.feed(&[], self.total, judge, out)?.map(|_| Progress::Waiting { consumed: 0 }))
     }
 
     fn complete(&mut self, judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Progress, FilterError> {
@@ -238,8 +239,9 @@ impl Filter {
         }
     }
 
-    /// Feeds whole characters through the phases. `Some`: the judge waits, and so many bytes are taken.
-    fn feed(&mut self, bytes: &[u8], judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Option<usize>, FilterError> {
+    /// Feeds whole characters, which begin `at` so many bytes, through the phases. `Some`: the judge waits, and so
+    /// many bytes are taken.
+    fn feed(&mut self, bytes: &[u8], at: u64, judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<Option<usize>, FilterError> {
         let plan = Arc::clone(&self.plan);
         let mut taken = 0;
         if let Phase::Scout = self.phase {
@@ -262,8 +264,11 @@ impl Filter {
         let Phase::Walk(held, again) = &mut self.phase else {
             return Err(FilterError::Poisoned);
         };
+        // Whether a denied answer could have been filtered is found out up to a limit, however it is cut.
+        let looked_at = (self.limits.item_bytes as u64).saturating_sub(at + taken as u64);
+        let rest = bytes.get(taken..).unwrap_or_default();
+        let over = self.denied.as_ref().filter(|_| at + bytes.len() as u64 > self.limits.item_bytes as u64).map(|denial| denial.rule);
         let (judge, counts, out): (&mut dyn Judge, &mut [RuleCounts], &mut Vec<u8>) = match &mut self.denied {
-            Some(denial) if self.total > self.limits.item_bytes as u64 => return Err(FilterError::Denied { rule: denial.rule }),
             Some(denial) => denial.instead(),
             None => (judge, self.counts.as_mut_slice(), out),
         };
@@ -276,7 +281,11 @@ impl Filter {
             }
             *held = Vec::new();
         }
-        let rest = bytes.get(taken..).unwrap_or_default();
+        if let Some(rule) = over {
+            let looked_at = usize::try_from(looked_at).unwrap_or(rest.len());
+            self.walker.run(rest.get(..looked_at).unwrap_or(rest), &mut company, out)?;
+            return Err(FilterError::Denied { rule });
+        }
         match self.walker.run(rest, &mut company, out)? {
             Walked::Waiting(at) => Ok(Some(taken + at)),
             Walked::All | Walked::Decided(_) => Ok(None),

@@ -35,8 +35,8 @@ pub(super) enum Framing {
 }
 
 impl Supplies for Upstairs<'_> {
-    fn body(&self) -> Option<&[u8]> {
-        self.whole.as_deref()
+    fn body(&self) -> Option<&Bytes> {
+        self.whole.as_ref()
     }
 
     /// It is complete and within the limit before anything is decided on it.

@@ -151,7 +151,7 @@ struct Upstairs<'a, 'b> {
 }
 
 impl Supplies for Upstairs<'_, '_> {
-    fn body(&self) -> Option<&[u8]> {
+    fn body(&self) -> Option<&Bytes> {
         self.received.whole()
     }
 
@@ -168,7 +168,7 @@ impl Supplies for Upstairs<'_, '_> {
 }
 
 impl Received {
-    fn whole(&self) -> Option<&[u8]> {
+    fn whole(&self) -> Option<&Bytes> {
         match self {
             Self::Coming(_) => None,
             Self::Whole(bytes) => Some(bytes),

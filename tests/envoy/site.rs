@@ -7,7 +7,7 @@ use crate::support::client::Client;
 use crate::support::within;
 use crate::support::world::world;
 use doorward::door::Serving;
-use doorward::door::{Metadata, MetadataCache, MetadataCacheSettings, Wiring};
+use doorward::door::{Aside, Metadata, MetadataCache, MetadataCacheSettings, Wiring};
 use doorward::envoy::{Envoy, Limits, Settings};
 use doorward::http_client::{Authorities, HttpClient};
 use doorward::observe::clock::WallClock;
@@ -72,7 +72,9 @@ impl Services {
         let world = Arc::new(WorldStore::new(plan.world));
         let envoy = Envoy::bind(plan.settings).unwrap();
         let address = envoy.addresses()[0];
-        let serving = envoy.serve(&Wiring { world, tokens, metrics: Arc::clone(&metrics), log, clock: plan.clock, shadow: None }, &metadata(api)).unwrap();
+        let serving = envoy
+            .serve(&Wiring { world, tokens, metrics: Arc::clone(&metrics), log, clock: plan.clock, aside: Aside::default(), shadow: None }, &metadata(api))
+            .unwrap();
         Self { address, metrics, serving }
     }
 

@@ -5,6 +5,7 @@ use crate::support::door::Doorward;
 use crate::support::engine::IS_PINGORA;
 use crate::support::upstream::{Reply, Upstream, ok, whole};
 use crate::support::within;
+use doorward::observe::clock;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -137,4 +138,45 @@ async fn a_tunnel_keeps_its_place_and_ends_when_nothing_moves() {
         }
     })
     .await;
+}
+
+/// How long the longest of the small calls took that were asked while a large body was judged, and how long that
+/// took, in seconds; all on one thread.
+async fn beside_a_large_body(door: &Doorward) -> (f64, f64) {
+    let body = format!("{{\"id\":{{\"scope\":\"US\",\"code\":\"x\"}},\"x\":[{}{{}}]}}", "{},".repeat(2_700_000));
+    let (mut large, mut small) = (Client::connect(door.address).await, Client::connect(door.address).await);
+    let before = door.metric("doorward_decision_seconds_sum");
+    large.send(request("POST", "/api/portfolios", &format!("content-length: {}\r\n", body.len())) + &body).await;
+    let mut longest = Duration::ZERO;
+    let mut judged = std::pin::pin!(large.answer());
+    loop {
+        let began = clock::monotonic();
+        let answered = tokio::select! {
+            answer = &mut judged => answer,
+            answer = small.get("/free") => {
+                assert_eq!(answer.status, 200);
+                longest = longest.max(began.elapsed());
+                continue;
+            }
+        };
+        assert_eq!(answered.status, 200);
+        // One that was stuck until now counts, too.
+        return (longest.max(began.elapsed()).as_secs_f64(), door.metric("doorward_decision_seconds_sum") - before);
+    }
+}
+
+#[tokio::test]
+async fn who_sends_a_body_of_millions_of_items_holds_nobody_else_up() {
+    let upstream = Upstream::start(|_| ok("{}")).await;
+    let door = Doorward::before(&upstream);
+    let mut seen = Vec::new();
+    // The machine may be at something else for a moment, but not each time.
+    for _ in 0..5 {
+        let (longest, judging) = beside_a_large_body(&door).await;
+        if longest < judging / 2.0 {
+            return;
+        }
+        seen.push((longest, judging));
+    }
+    panic!("calls were held up, in seconds, while a body was judged, in seconds: {seen:?}");
 }

@@ -4,7 +4,7 @@ use super::engine;
 use super::upstream::Upstream;
 use super::within;
 use super::world::world;
-use doorward::door::{Health, MetadataCacheSettings, Serving, Wiring};
+use doorward::door::{Aside, Health, MetadataCacheSettings, Serving, Wiring};
 use doorward::observe::clock::WallClock;
 use doorward::observe::{DecisionLog, Labels, LogSettings, Metrics, OnFull, When};
 use doorward::proxy::{Limits, Settings, UpstreamUrl};
@@ -66,7 +66,15 @@ impl Doorward {
         let log = Arc::new(DecisionLog::open(&plan.log, Arc::clone(&metrics)).unwrap());
         let tokens = Arc::new(Tokens::new(plan.keys, Arc::clone(&metrics) as _));
         let world = Arc::new(WorldStore::new(plan.world));
-        let wiring = Wiring { world: Arc::clone(&world), tokens, metrics: Arc::clone(&metrics), log, clock: plan.clock, shadow: None };
+        let wiring = Wiring {
+            world: Arc::clone(&world),
+            tokens,
+            metrics: Arc::clone(&metrics),
+            log,
+            clock: plan.clock,
+            aside: Aside::default(),
+            shadow: None,
+        };
         let (address, serving) = engine::open(plan.settings, plan.upstream_ca, &wiring);
         Self { address, metrics, world, serving, wiring }
     }

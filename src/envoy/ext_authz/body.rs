@@ -14,7 +14,7 @@ pub(super) const PARTIAL_BODY: HeaderName = HeaderName::from_static("x-envoy-aut
 /// A body and what is known of it.
 pub(super) struct Body {
     pub(super) raw: Bytes,
-    pub(super) text: String,
+    pub(super) text: Bytes,
     /// Of the whole body in bytes, as far as it had come; negative where unknown.
     pub(super) size: i64,
     pub(super) is_http1: bool,
@@ -27,7 +27,7 @@ impl Body {
     ///
     /// # Errors
     /// A body that is too long, or that Envoy may not have sent in full.
-    pub(super) fn whole(&self, headers: &HeaderMap, limit: usize) -> Result<&[u8], Refusal> {
+    pub(super) fn whole(&self, headers: &HeaderMap, limit: usize) -> Result<&Bytes, Refusal> {
         let bytes = self.bytes()?;
         if bytes.len() > limit || self.is_partial(bytes) {
             return Err(Refusal::body_too_large(limit));
@@ -49,11 +49,11 @@ impl Body {
     }
 
     /// Of a body as text Envoy has put `!` where it was no UTF-8, so a text without any is exact.
-    fn bytes(&self) -> Result<&[u8], Refusal> {
+    fn bytes(&self) -> Result<&Bytes, Refusal> {
         match (self.raw.is_empty(), self.text.is_empty()) {
             (false, false) => Err(refused("the check has two bodies")),
-            (true, false) if self.text.contains('!') => Err(cannot("Envoy sent the body as text, set `pack_as_bytes`")),
-            (true, false) => Ok(self.text.as_bytes()),
+            (true, false) if self.text.contains(&b'!') => Err(cannot("Envoy sent the body as text, set `pack_as_bytes`")),
+            (true, false) => Ok(&self.text),
             (_, true) => Ok(&self.raw),
         }
     }
@@ -80,7 +80,7 @@ mod tests {
 
     fn body(raw: &[u8], partial: &[&'static str]) -> Body {
         let partial = partial.iter().map(|value| HeaderValue::from_static(value)).collect();
-        Body { raw: Bytes::copy_from_slice(raw), text: String::new(), size: raw.len() as i64, is_http1: true, partial }
+        Body { raw: Bytes::copy_from_slice(raw), text: Bytes::new(), size: raw.len() as i64, is_http1: true, partial }
     }
 
     fn headers(headers: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -93,10 +93,10 @@ mod tests {
 
     #[test]
     fn a_whole_body_is_taken() {
-        assert_eq!(body(b"{}", &["false"]).whole(&headers(&[("content-length", "2")]), LIMIT).unwrap(), b"{}");
-        assert_eq!(body(b"{}", &["false"]).whole(&headers(&[]), LIMIT).unwrap(), b"{}");
-        let text = Body { text: "{}".to_owned(), ..body(b"", &["false"]) };
-        assert_eq!(text.whole(&headers(&[]), LIMIT).unwrap(), b"{}");
+        assert_eq!(body(b"{}", &["false"]).whole(&headers(&[("content-length", "2")]), LIMIT).unwrap(), "{}");
+        assert_eq!(body(b"{}", &["false"]).whole(&headers(&[]), LIMIT).unwrap(), "{}");
+        let text = Body { text: Bytes::from_static(b"{}"), ..body(b"", &["false"]) };
+        assert_eq!(text.whole(&headers(&[]), LIMIT).unwrap(), "{}");
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(refusal(&body(b"", &["false"]), &[("content-length", "3")]), denied);
         assert_eq!(refusal(&body(b"", &["false"]), &[("transfer-encoding", "chunked")]), denied);
         assert_eq!(refusal(&Body { is_http1: false, ..body(b"", &["false"]) }, &[]), denied);
-        assert_eq!(refusal(&Body { text: "!".to_owned(), ..body(b"", &["false"]) }, &[]), denied);
+        assert_eq!(refusal(&Body { text: Bytes::from_static(b"!"), ..body(b"", &["false"]) }, &[]), denied);
     }
 
     #[test]
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn two_bodies_and_odd_lengths_are_refused() {
         let invalid = Some(RefusalName::InvalidRequest);
-        assert_eq!(refusal(&Body { text: "{}".to_owned(), ..body(b"{}", &["false"]) }, &[]), invalid);
+        assert_eq!(refusal(&Body { text: Bytes::from_static(b"{}"), ..body(b"{}", &["false"]) }, &[]), invalid);
         assert_eq!(refusal(&body(b"{}", &["false"]), &[("content-length", "+2")]), invalid);
         assert_eq!(refusal(&body(b"{}", &["false"]), &[("content-length", "2"), ("content-length", "2")]), invalid);
     }

@@ -19,6 +19,7 @@ use crate::observe::Outcome;
 use crate::snapshot::World;
 use crate::sources::Channel;
 use body::Body;
+use bytes::Bytes;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use request::Received;
@@ -135,11 +136,11 @@ struct Shown<'a> {
     world: &'a World,
     head: &'a Head,
     body: &'a Body,
-    whole: Option<&'a [u8]>,
+    whole: Option<&'a Bytes>,
 }
 
 impl Supplies for Shown<'_> {
-    fn body(&self) -> Option<&[u8]> {
+    fn body(&self) -> Option<&Bytes> {
         self.whole
     }
 

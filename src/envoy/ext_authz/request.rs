@@ -46,7 +46,7 @@ impl Received {
         let partial = head.headers.get_all(PARTIAL_BODY).iter().cloned().collect();
         head.headers.remove(PARTIAL_BODY);
         head.check(head_bytes)?;
-        let body = Body { raw: http.raw_body, text: http.body, size: http.size, is_http1: http.protocol.starts_with("HTTP/1"), partial };
+        let body = Body { raw: http.raw_body, text: http.body.into(), size: http.size, is_http1: http.protocol.starts_with("HTTP/1"), partial };
         Ok(Self { head, body, client })
     }
 }

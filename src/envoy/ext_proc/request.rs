@@ -8,6 +8,7 @@ use crate::authorize::Refusal;
 use crate::door::{Metadata, MetadataAnswers, Supplies};
 use crate::envoy::head::{Head, refused};
 use crate::envoy::refuse::cannot;
+use bytes::Bytes;
 use envoy_types::pb::envoy::service::ext_proc::v3::HeaderMutation;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Message;
 use http::HeaderValue;
@@ -22,7 +23,7 @@ pub(super) struct Requested<'a> {
     /// The request ended with its head.
     pub(super) has_no_body: bool,
     /// The whole body, once it was read.
-    pub(super) whole: Option<Vec<u8>>,
+    pub(super) whole: Option<Bytes>,
     /// Envoy waits for an answer to the body, and no more for one to the head.
     pub(super) holds_body: bool,
     /// Why the body could not be read, where that is no refusal.
@@ -60,15 +61,15 @@ impl Requested<'_> {
 }
 
 impl Supplies for Requested<'_> {
-    fn body(&self) -> Option<&[u8]> {
-        self.whole.as_deref()
+    fn body(&self) -> Option<&Bytes> {
+        self.whole.as_ref()
     }
 
     async fn read_body(&mut self, limit: usize) -> Result<(), Refusal> {
         let body = if self.has_no_body { Ok(Vec::new()) } else { self.ask_for_body(limit).await };
         match body {
             Ok(body) => {
-                self.whole = Some(body);
+                self.whole = Some(body.into());
                 Ok(())
             }
             Err(Halt::Refuse(refusal)) => Err(refusal),

@@ -140,3 +140,17 @@ fn a_denied_single_item_is_not_read_for_ever() {
     let stopped = (0..100).find_map(|_| filter.write(&b",1".repeat(1000), &mut judge, &mut out).err());
     assert_eq!((stopped, out.len()), (Some(FilterError::Denied { rule: 0 }), 0));
 }
+
+#[test]
+fn how_far_a_denied_answer_is_looked_at_depends_on_no_cut() {
+    let plan = plan(vec![rule("/a", &[], &[])], &[]);
+    let limits = Limits { item_bytes: 24, depth: 128 };
+    for letter in ["n", "é", "\u{1f600}"] {
+        for count in 0..24 {
+            let input = format!("{{\"a\":{{}},\"b\":\"{}\"x", letter.repeat(count));
+            let fault = input.len() - 1;
+            let ran = run_cut(&plan, limits, input.as_bytes(), || Box::new(DropAll));
+            assert!(ran.as_ref().is_err_and(|error| error.is_denied() == (fault >= 24)), "{input}: {ran:?}");
+        }
+    }
+}
