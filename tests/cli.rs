@@ -310,6 +310,11 @@ fn token_refuses_what_no_key_signed() {
     let output = doorward(&["token", "--jwks", text(&keys), "--signature-only"], &format!("{signed}\n{none}\n{}\n", signed.strip_suffix("KAg").unwrap()));
     let verdicts: Vec<String> = out(&output).lines().map(|line| line.split(' ').next().expect("a word").to_owned()).collect();
     assert_eq!(verdicts, ["accepted", "refused", "refused"], "{}", errors(&output));
+    // A.1: the same with its private part, as the file of who signs has it.
+    let own = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    let output = doorward(&["token", "--jwks", text(&write(&folder, "own.json", own)), "--signature-only"], &format!("{signed}\n{none}\n"));
+    assert_eq!(out(&output).lines().map(|line| line.starts_with("accepted")).collect::<Vec<_>>(), [true, false]);
+    assert!(errors(&output).contains("warning: keys[0]: it carries its private part"), "{}", errors(&output));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// Of a token that is not at hand.
-static UNKNOWN: Claims = Claims { issuer: None, are_unknown: true, values: Vec::new() };
+static UNKNOWN: Claims = Claims { issuer: None, are_unknown: true, has_unknown_scope: true, values: Vec::new() };
 
 /// About whom is asked, and under which circumstances.
 #[derive(Clone, Copy)]

@@ -122,6 +122,27 @@ fn ask_target(asker: &Asker<'_>, target: &Target) -> Result<Option<String>, Refu
     }
 }
 
+/// Whether the item of a rule is a target of the request and may be seen whatever the answer says of it: what
+/// targets leave to the answer is taken as unknown.
+pub(super) fn is_granted_target(asker: &Asker<'_>, activity: &str, item: &ItemRule) -> bool {
+    let asked_as = |index| asker.entity(index).map(|entity| &entity.asked_as);
+    asker.operation.targets.iter().any(|target| {
+        let TargetKind::Entity { entity, id } = &target.kind else { return false };
+        let is_item = asked_as(*entity) == asked_as(item.entity) && target.activity.eq_ignore_ascii_case(activity);
+        let Some(known) = asker.entity(*entity).filter(|_| is_item) else { return false };
+        let left = Left::of(asker, target, *entity, known);
+        let question = EntityQuestion {
+            activity,
+            entity: known,
+            id: asker.request_id(id),
+            metadata: if left.metadata { MetadataAt::Unknown } else { MetadataAt::Source(&known.metadata) },
+            effective: if left.effective { Dates::Unknown } else { asker.inputs.effective },
+            as_at: if left.as_at { Dates::Unknown } else { asker.inputs.as_at },
+        };
+        asker.ask(&question) == Asked::Granted
+    })
+}
+
 /// What a target leaves to the answer (semantics §9 "Dates left to the rows").
 struct Left {
     effective: bool,

@@ -2,6 +2,7 @@
 //! what identifies the rights that the answer was made under (semantics §9, interfaces §6).
 
 use super::call::UpstreamMetadata;
+use super::checks;
 use super::inputs::{self, Inputs};
 use super::questions::{Asked, Asker, EntityQuestion, MetadataAt};
 use crate::api_map::{Answering, Facts, ItemRule, MetadataSource, ResponseRule};
@@ -39,11 +40,13 @@ fn is_unrestricted(asker: &Asker<'_>) -> bool {
 }
 
 /// Whether only the body of an answer to a read could tell that its single item may be seen. Where the
-/// request tells all of an item, it was asked about already.
+/// request tells all of an item, or names it as a target, it was asked about already.
 pub(super) fn is_single_item_in_doubt(asker: &Asker<'_>) -> bool {
     asker.operation.reads()
         && asker.operation.response.iter().any(|rule| match rule {
-            ResponseRule::Items { is_single: true, activity, item, facts } => !facts.pointers.is_empty() && !sees_all_items(asker, activity, item, facts),
+            ResponseRule::Items { is_single: true, activity, item, facts } => {
+                !facts.pointers.is_empty() && !sees_all_items(asker, activity, item, facts) && !checks::is_granted_target(asker, activity, item)
+            }
             _ => false,
         })
 }

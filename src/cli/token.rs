@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn of_key_set(arguments: &Arguments, bytes: &[u8]) -> Result<Judge> {
-    let keys = KeySet::parse(bytes).context("--jwks")?;
+    let keys = KeySet::parse_own(bytes).context("--jwks")?;
     let mut errors = std::io::stderr().lock();
     for warning in keys.warnings() {
         writeln!(errors, "warning: {warning}")?;

@@ -240,7 +240,7 @@ impl Tls {
 impl Limits {
     fn read(section: Section<'_>) -> Self {
         let limits = Self {
-            request_head_bytes: section.number_or("request_head_bytes", 8192, 65_536),
+            request_head_bytes: section.number_or("request_head_bytes", 1024, 65_536),
             header_count: section.number_or("header_count", 1, 100),
             target_bytes: section.number_or("target_bytes", 1, 8192),
             request_body_bytes: section.number_or("request_body_bytes", 1, 8_388_608),

@@ -25,7 +25,10 @@ fn condition_holds(condition: &IfSpec, grant: Grant, context: &Context<'_>) -> T
         },
         IfSpec::Claim(_) | IfSpec::Scope(_) if context.claims.is_some_and(|claims| claims.are_unknown) => Truth::Unknown,
         IfSpec::Claim(test) => claim_holds(test, context),
-        IfSpec::Scope(name) => context.scopes.iter().any(|scope| **scope == **name).into(),
+        IfSpec::Scope(name) => match context.scopes.iter().any(|scope| **scope == **name) {
+            false if context.claims.is_some_and(|claims| claims.has_unknown_scope) => Truth::Unknown,
+            has => has.into(),
+        },
         IfSpec::ViaApi { features, operator } => match context.feature {
             Some(feature) => via_api_holds(features, *operator, feature).into(),
             None => Truth::Unknown,

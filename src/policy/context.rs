@@ -60,6 +60,8 @@ pub struct Claims {
     pub issuer: Option<Box<str>>,
     /// Whether there is no token at hand to read them from: then every claim and every scope is unknown.
     pub are_unknown: bool,
+    /// Whether there is something beside the scopes that could not be read: any other scope is unknown then.
+    pub has_unknown_scope: bool,
     /// Top-level claims; null and `[]` are absent and left out.
     pub values: Vec<(Box<str>, Vec<ClaimValue>)>,
 }

@@ -17,6 +17,8 @@ pub(super) struct Blueprint {
     pub(super) wiring: Wiring,
     pub(super) metadata: Arc<MetadataCache>,
     pub(super) seats: Seats,
+    /// Which upstream is next.
+    pub(super) turn: Arc<AtomicUsize>,
     /// One thread probes the upstreams for all.
     pub(super) probing: Option<Arc<Health>>,
     pub(super) running: Running,
@@ -60,13 +62,13 @@ impl Blueprint {
     /// Serves until told to stop and the last connection is gone, or until the sender of the stop
     /// signal is dropped: then whatever still runs is dropped with the thread's tasks.
     async fn run(self, seed: [u64; 4], listeners: Vec<TcpListener>) {
-        let Self { settings, wiring, metadata, seats, probing, running } = self;
+        let Self { settings, wiring, metadata, seats, turn, probing, running } = self;
         let mut stopped = running.stopped.clone();
         if let Some(health) = probing {
             tokio::task::spawn_local(health.run(Arc::clone(&wiring.metrics)));
         }
         let core = Rc::new(Core {
-            upstream: Upstream::new(&settings.upstreams, settings.health, &settings.limits),
+            upstream: Upstream::new(&settings.upstreams, settings.health, turn, &settings.limits),
             metadata,
             seats,
             wiring: Arc::new(wiring),

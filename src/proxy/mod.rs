@@ -27,6 +27,7 @@ use crate::door::{Health, ListenError, MetadataCache, MetadataCacheSettings, Sea
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 /// What the proxy is told by the configuration (interfaces §2).
@@ -130,11 +131,12 @@ impl Proxy {
         let (serving, running) = Serving::begin();
         let metadata = Arc::new(MetadataCache::new(self.settings.metadata_cache));
         let seats = Seats::new(self.settings.limits.max_in_flight);
+        let turn = Arc::<AtomicUsize>::default();
         let mut probing = Some(Arc::clone(&self.settings.health));
         for listeners in self.listeners {
             let (settings, wiring, running) = (self.settings.clone(), wiring.clone(), running.clone());
-            let (metadata, seats, probing) = (Arc::clone(&metadata), seats.clone(), probing.take());
-            let core = core::Blueprint { settings, wiring, metadata, seats, probing, running };
+            let (metadata, seats, turn, probing) = (Arc::clone(&metadata), seats.clone(), Arc::clone(&turn), probing.take());
+            let core = core::Blueprint { settings, wiring, metadata, seats, turn, probing, running };
             core.start(listeners)?;
         }
         Ok(serving)

@@ -71,13 +71,27 @@ impl ClaimSet {
         Ok((*user).into())
     }
 
-    /// `scp` and `scope` together; a string is split on blanks, what is not a text is no scope.
-    fn scopes(&self) -> Vec<Box<str>> {
-        let one = |value: &str| match text(value) {
-            Some(scopes) => scopes.split_ascii_whitespace().map(Box::from).collect::<Vec<_>>(),
-            None => elements(value).unwrap_or_default().iter().filter_map(|element| text(element.get())).map(|scope| Box::from(&*scope)).collect(),
-        };
-        ["scp", "scope"].into_iter().filter_map(|name| self.claim(name)).flat_map(one).collect()
+    /// `scp` and `scope` together, and whether there is something else in them, which could not be read; a string
+    /// is split on blanks.
+    fn scopes(&self) -> (Vec<Box<str>>, bool) {
+        let (mut scopes, mut has_unknown) = (Vec::new(), false);
+        for value in ["scp", "scope"].into_iter().filter_map(|name| self.claim(name)).filter(|value| *value != "null") {
+            if let Some(several) = text(value) {
+                scopes.extend(several.split_ascii_whitespace().map(Box::from));
+                continue;
+            }
+            let Some(elements) = elements(value) else {
+                has_unknown = true;
+                continue;
+            };
+            for element in elements {
+                match text(element.get()) {
+                    Some(scope) => scopes.push(Box::from(&*scope)),
+                    None => has_unknown = true,
+                }
+            }
+        }
+        (scopes, has_unknown)
     }
 
     /// The role codes of the roles claim: an array of strings, or one string. Any other shape names no
@@ -120,12 +134,12 @@ impl VerifiedToken {
 
 /// What the policies and the subject rules need of a claim set that was found good.
 pub(super) fn verified(claims: ClaimSet, rules: Arc<IssuerRules>, expires_at: Timestamp) -> Result<VerifiedToken, TokenError> {
-    let (user, scopes, roles) = (claims.user(&rules)?, claims.scopes(), claims.roles(&rules));
+    let (user, (scopes, has_unknown_scope), roles) = (claims.user(&rules)?, claims.scopes(), claims.roles(&rules));
     let ClaimSet { text, all, issuer, token_id, issued_at, binding, .. } = claims;
     let all = all.into_iter().map(|(name, place)| (name, values(text.get(place).unwrap_or_default())));
     // Null and an empty array are absent (semantics §6).
     let present = all.filter(|(_, values)| !values.is_empty()).collect();
-    let claims = Claims { issuer, are_unknown: false, values: present };
+    let claims = Claims { issuer, are_unknown: false, has_unknown_scope, values: present };
     Ok(VerifiedToken { rules, user, claims, scopes, roles, token_id, issued_at, expires_at, binding })
 }
 

@@ -16,6 +16,7 @@ const MAX_KEYS: usize = 200;
 pub struct KeySet {
     keys: Vec<Key>,
     warnings: Vec<String>,
+    is_own: bool,
 }
 
 /// One public key that may be used.
@@ -39,18 +40,29 @@ impl KeySet {
     /// # Errors
     /// When the document is too large, is no JSON object, or has no array `keys` (or too long a one).
     pub fn parse(document: &[u8]) -> Result<Self, TokenError> {
+        Self::default().filled(document)
+    }
+
+    /// The same of a file of one's own, which nobody else reads: a private part in it is warned of and passed over.
+    ///
+    /// # Errors
+    /// As `parse`.
+    pub fn parse_own(document: &[u8]) -> Result<Self, TokenError> {
+        Self { is_own: true, ..Self::default() }.filled(document)
+    }
+
+    fn filled(mut self, document: &[u8]) -> Result<Self, TokenError> {
         if document.len() > MAX_KEY_SET_BYTES {
             return Err(TokenError::KeySet("it is too large"));
         }
         let whole = members(document).ok_or(TokenError::KeySet("it is no JSON object with distinct members"))?;
-        let mut set = Self::default();
         match member(&whole, "keys") {
-            Some(keys) => set.add_all(keys)?,
-            None if member(&whole, "kty").is_some() => set.add(0, &whole),
+            Some(keys) => self.add_all(keys)?,
+            None if member(&whole, "kty").is_some() => self.add(0, &whole),
             None => return Err(TokenError::KeySet("it has no `keys`")),
         }
-        set.warn_of_shared_ids();
-        Ok(set)
+        self.warn_of_shared_ids();
+        Ok(self)
     }
 
     /// What was left out, and why: one sentence each.
@@ -99,7 +111,11 @@ impl KeySet {
     }
 
     fn add(&mut self, index: usize, members: &Members<'_>) {
-        match Key::parse(members) {
+        let is_passed_over = self.is_own && is_private(members);
+        if is_passed_over {
+            self.warnings.push(format!("keys[{index}]: it carries its private part; a gateway leaves such a key out"));
+        }
+        match if is_passed_over { Key::read(members) } else { Key::parse(members) } {
             Ok(key) => self.keys.push(key),
             Err(reason) => self.warnings.push(format!("keys[{index}]: {reason}, left out")),
         }
@@ -126,10 +142,15 @@ impl Key {
 
     /// Reads a JWK.
     pub(super) fn parse(members: &Members<'_>) -> Result<Self, &'static str> {
-        require_signature_use(members)?;
         if is_private(members) {
             return Err("it carries its private part, by which everybody who has the set can sign");
         }
+        Self::read(members)
+    }
+
+    /// The same, whatever else it carries.
+    fn read(members: &Members<'_>) -> Result<Self, &'static str> {
+        require_signature_use(members)?;
         let public = PublicKey::of_jwk(members)?;
         let algorithm = own_algorithm(members, public.kind())?;
         let id = match member(members, "kid") {

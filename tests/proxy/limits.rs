@@ -61,6 +61,7 @@ async fn what_a_request_may_measure() {
     let add = request("POST", "/api/portfolios", &format!("content-length: {}\r\n", body.len())) + body;
     for (limit, bytes, status) in [
         ("request_head_bytes = 8192", request("GET", "/free", &format!("x: {}\r\n", "x".repeat(9000))), 431),
+        ("request_head_bytes = 1024", request("GET", "/free", &format!("x: {}\r\n", "x".repeat(1024))), 431),
         ("header_count = 6", request("GET", "/free", &more), 431),
         ("target_bytes = 100", request("GET", &format!("/free?{}", "x".repeat(100)), ""), 414),
         ("request_body_bytes = 20", add, 413),
@@ -68,7 +69,7 @@ async fn what_a_request_may_measure() {
         let (usual, tight) = (before(&upstream, "").await, before(&upstream, limit).await);
         assert_eq!((ask(&usual, &bytes).await.status, ask(&tight, &bytes).await.status), (200, status), "{limit}");
     }
-    assert_eq!(upstream.seen().len(), 4);
+    assert_eq!(upstream.seen().len(), 5);
 }
 
 #[tokio::test]

@@ -205,3 +205,18 @@ async fn a_post_goes_to_another_upstream_when_the_first_cannot_be_reached() {
     }
     assert_eq!(well.seen().len(), 2);
 }
+
+#[tokio::test]
+async fn calls_go_round_the_upstreams_however_their_connections_lie() {
+    let [one, other] = [Upstream::start(|_| ok("{}")).await, Upstream::start(|_| ok("{}")).await];
+    let door = Doorward::planned(&[one.address, other.address], |plan| plan.settings.threads = 2.try_into().unwrap());
+    let (mut first, mut last) = (Vec::new(), Vec::new());
+    for _ in 0..10 {
+        let mut client = Client::connect(door.address).await;
+        assert_eq!(client.get("/free").await.status, 200);
+        first.push(one.seen().len());
+        last.push(other.seen().len());
+    }
+    let alternates = |seen: &[usize]| seen.chunks(2).enumerate().all(|(round, pair)| pair[1] == round + 1);
+    assert!(alternates(&first) && alternates(&last), "{first:?} {last:?}");
+}

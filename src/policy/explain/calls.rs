@@ -82,9 +82,11 @@ pub(super) fn call(now: Timestamp) -> impl Strategy<Value = Call> {
 fn claims() -> impl Strategy<Value = Claims> {
     let value = weighted(0.85, one_of(&TEXTS)).prop_map(|text| text.map_or(ClaimValue::Unknown, |text| ClaimValue::Text(text.into())));
     let issuer = weighted(0.8, one_of(&["https://a", "https://b"]));
-    (issuer, proptest::bool::weighted(0.1), vec(vec(value, 1..=3), 0..=2)).prop_map(|(issuer, are_unknown, values)| Claims {
+    let rarely = || proptest::bool::weighted(0.1);
+    (issuer, rarely(), rarely(), vec(vec(value, 1..=3), 0..=2)).prop_map(|(issuer, are_unknown, has_unknown_scope, values)| Claims {
         issuer: issuer.map(Into::into),
         are_unknown,
+        has_unknown_scope,
         values: ["team", "dept"].into_iter().map(Into::into).zip(values).collect(),
     })
 }

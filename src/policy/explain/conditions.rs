@@ -21,6 +21,9 @@ pub(super) fn holds(entry: &IfSpec, grant: Grant, context: &Context<'_>) -> Find
         IfSpec::Scope(scope) if is_no_token_at_hand(context) => Finding::unknown(format!("scope `{scope}` is not known: no token is at hand")),
         IfSpec::Scope(scope) => {
             let has = context.scopes.iter().any(|own| **own == **scope);
+            if !has && context.claims.is_some_and(|claims| claims.has_unknown_scope) {
+                return Finding::unknown(format!("the token's scopes cannot be read in full, and `{scope}` is not among those that can"));
+            }
             Finding::of(has, format!("the token's scopes {} `{scope}`", if has { "contain" } else { "do not contain" }))
         }
         IfSpec::ViaApi { features, operator } => via_api(features, *operator, context.feature),

@@ -71,7 +71,7 @@ fn every_header_named_in_a_policy_is_known_by_its_lower_case_name() {
 
 fn claims(values: &[&str]) -> Claims {
     let values = values.iter().map(|value| if *value == "{}" { ClaimValue::Unknown } else { ClaimValue::Text((*value).into()) });
-    Claims { issuer: Some("https://id.example".into()), are_unknown: false, values: vec![("team".into(), values.collect())] }
+    Claims { issuer: Some("https://id.example".into()), values: vec![("team".into(), values.collect())], ..Claims::default() }
 }
 
 #[test]
@@ -103,6 +103,15 @@ fn without_a_token_at_hand_claims_and_scopes_are_unknown() {
         assert_eq!(holds(&claim(operator, "x"), &ask), UNKNOWN, "{operator}");
     }
     assert_eq!(holds(&json!([{ "ifIdentityScopeExpression": { "scopeName": "read" } }]), &ask), UNKNOWN);
+}
+
+#[test]
+fn beside_something_that_cannot_be_read_a_scope_is_there_or_unknown() {
+    let claims = Claims { has_unknown_scope: true, ..claims(&["x"]) };
+    let ask = Ask { claims: Some(&claims), scopes: &["read".into()], ..Ask::default() };
+    for (scope, expected) in [("read", YES), ("write", UNKNOWN)] {
+        assert_eq!(holds(&json!([{ "ifIdentityScopeExpression": { "scopeName": scope } }]), &ask), expected);
+    }
 }
 
 #[test]

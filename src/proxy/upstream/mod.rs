@@ -23,10 +23,10 @@ use hyper::body::Incoming;
 use pool::Peer;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use std::cell::Cell;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
@@ -61,7 +61,7 @@ pub struct UpstreamTls {
 pub(super) struct Upstream {
     peers: Vec<Rc<Peer>>,
     health: Arc<Health>,
-    turn: Cell<usize>,
+    turn: Arc<AtomicUsize>,
     connect_timeout: Duration,
     read_timeout: Duration,
 }
@@ -83,11 +83,12 @@ enum Fault {
 }
 
 impl Upstream {
-    pub(super) fn new(upstreams: &[UpstreamUrl], health: Arc<Health>, limits: &Limits) -> Self {
+    /// `turn` is counted up by all threads, so that calls go round however the connections lie.
+    pub(super) fn new(upstreams: &[UpstreamUrl], health: Arc<Health>, turn: Arc<AtomicUsize>, limits: &Limits) -> Self {
         Self {
             health,
             peers: upstreams.iter().enumerate().map(|(place, upstream)| Rc::new(Peer::new(place, upstream))).collect(),
-            turn: Cell::new(0),
+            turn,
             connect_timeout: limits.upstream_connect_timeout,
             read_timeout: limits.upstream_read_timeout,
         }
@@ -205,7 +206,8 @@ impl Upstream {
     async fn reach(&self, may_reuse: bool, failed: &[usize]) -> Result<Lease, Refusal> {
         let now = clock::monotonic();
         let count = self.peers.len();
-        let first = self.turn.replace(self.turn.get().wrapping_add(1));
+        // With one there are no turns to take.
+        let first = if count > 1 { self.turn.fetch_add(1, Ordering::Relaxed) } else { 0 };
         let in_turn = || (0..count).filter_map(|place| self.peers.get(first.wrapping_add(place) % count)).filter(|peer| !failed.contains(&peer.place));
         // Those that failed a moment ago come last, not never.
         let order = in_turn().filter(|peer| !self.is_down(peer, now)).chain(in_turn().filter(|peer| self.is_down(peer, now)));
